@@ -1,0 +1,1 @@
+"""What the city talks about: frozen words without I/O. Imports nothing else of ours."""

@@ -1,0 +1,1 @@
+"""Device → Kafka → TimescaleDB: nothing is acknowledged before the next hop has it."""

@@ -1,0 +1,85 @@
+"""The two services of this room: ``yanchen ingest`` (both doors) and ``yanchen writer``."""
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+
+import structlog
+
+from domain.topics import MQTT_FILTERS
+from ingest.admission import Bounds
+from ingest.gateway import Gateway
+from ingest.intake import Intake
+from ingest.mqtt_door import run_mqtt_door
+from ingest.writer import CONSUMER, TOPICS, run_writer
+from runtime.database import Pool, open_pool, transaction
+from runtime.kafka import Place, Stream, open_producer, open_stream
+from runtime.mqtt import open_subscriber
+from runtime.offsets import start_offsets
+from runtime.register import Register
+from runtime.settings import Settings
+
+log = structlog.get_logger()
+
+
+async def run_ingest(settings: Settings) -> None:
+    """Both doors: the MQTT session and the HJ 212 gateway.
+
+    Raises:
+        Unavailable: a neighbour is away; nothing unconfirmed was acknowledged.
+    """
+    bounds = Bounds(max_future=settings.ingest.max_future, max_age=settings.ingest.max_age)
+    async with open_pool(settings.database) as pool, open_producer(settings.kafka) as producer:
+        register = Register(pool)
+        await register.refresh()
+        intake = Intake(producer)
+        gateway = Gateway(
+            intake.publish,
+            lambda: register.devices,
+            bounds,
+            host=settings.ingest.hj212_host,
+            port=settings.ingest.hj212_port,
+        )
+        async with (
+            gateway,
+            open_subscriber(settings.mqtt, MQTT_FILTERS) as subscriber,
+            asyncio.TaskGroup() as tasks,
+        ):
+            log.info("ingest_started", devices=len(register.devices), hj212_port=settings.ingest.hj212_port)
+            tasks.create_task(register.keep_fresh(), name="register")
+            tasks.create_task(
+                run_mqtt_door(
+                    subscriber,
+                    register=lambda: register.devices,
+                    bounds=bounds,
+                    max_payload=settings.ingest.max_payload,
+                    publish=intake.publish,
+                    say_online=lambda said: _say_online(pool, said),
+                ),
+                name="mqtt",
+            )
+
+
+async def _say_online(pool: Pool, said: Sequence[tuple[str, bool]]) -> None:
+    async with transaction(pool) as connection, connection.cursor() as cursor:
+        await cursor.executemany(
+            "UPDATE devices SET online = %s, online_at = now() WHERE device = %s",
+            [(online, device) for device, online in said],
+        )
+
+
+async def run_writer_service(settings: Settings) -> None:
+    """Kafka → TimescaleDB.
+
+    Raises:
+        Unavailable: a neighbour is away; what was not committed comes again.
+    """
+    async with open_pool(settings.database) as pool:
+        register = Register(pool)
+        await register.refresh()
+
+        async def start_at(_stream: Stream, places: Iterable[Place]) -> Mapping[Place, int]:
+            return await start_offsets(pool, CONSUMER, places)
+
+        async with open_stream(settings.kafka, TOPICS, "yanchen-writer", start_at) as stream:
+            log.info("writer_started")
+            await run_writer(pool, stream, register)

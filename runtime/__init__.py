@@ -1,0 +1,1 @@
+"""The doors to the outside, one module for each foreign library."""

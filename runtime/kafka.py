@@ -1,0 +1,274 @@
+"""The door to Kafka: publish until acknowledged, read by explicit offsets.
+
+Two rules hold for every reader. Offsets are committed by name, after the effects are
+safe. And a rebalance can take a partition away in the middle of a batch, so whoever
+writes effects fences them by partition and offset (``runtime.offsets``).
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from typing import Any, Final
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import (
+    CommitFailedError,
+    IllegalGenerationError,
+    KafkaError,
+    RebalanceInProgressError,
+    TopicAlreadyExistsError,
+    UnknownMemberIdError,
+)
+
+from domain.errors import Unavailable
+from domain.topics import EVALUATIONS, READINGS, REJECTED
+from runtime.settings import Kafka as KafkaSettings
+
+_LARGEST_RECORD: Final = 4 << 20
+_LOST_PARTITION: Final = (
+    CommitFailedError,
+    IllegalGenerationError,
+    RebalanceInProgressError,
+    UnknownMemberIdError,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One record of a topic, with its place in the log."""
+
+    partition: int
+    offset: int
+    value: bytes
+    appended_ms: int
+
+
+Batch = dict[int, list[Record]]
+"""Partition → its records, in the order of the log."""
+
+Place = tuple[str, int]
+"""A topic and a partition of it."""
+
+
+class Producer:
+    """Publishes and returns only when every replica has the records (``acks=all``)."""
+
+    def __init__(self, producer: AIOKafkaProducer) -> None:
+        self._producer = producer
+
+    async def publish(self, topic: str, records: Iterable[tuple[str, bytes]]) -> None:
+        """Append (key, value) records in order.
+
+        Raises:
+            Unavailable: not all were acknowledged; publishing all of them again is harmless.
+        """
+        try:
+            sent = [await self._producer.send(topic, value, key=key.encode()) for key, value in records]
+            for future in sent:
+                await future
+        except KafkaError as error:
+            raise Unavailable(f"Kafka did not take records for {topic}: {error!r}") from error
+
+
+@asynccontextmanager
+async def open_producer(settings: KafkaSettings) -> AsyncIterator[Producer]:
+    """An idempotent producer.
+
+    Raises:
+        Unavailable: no broker answers.
+    """
+    producer = AIOKafkaProducer(
+        bootstrap_servers=settings.bootstrap,
+        acks="all",
+        enable_idempotence=True,
+        linger_ms=5,
+        max_batch_size=1 << 18,
+        max_request_size=_LARGEST_RECORD,
+        request_timeout_ms=20_000,
+    )
+    await _started(producer, settings)
+    try:
+        yield Producer(producer)
+    finally:
+        with suppress(KafkaError):  # what was not acknowledged is not ours to keep
+            await producer.stop()
+
+
+StartAt = Callable[["Stream", Iterable[Place]], Awaitable[Mapping[Place, int]]]
+"""Asked on each assignment: from which offsets to read; a place left out starts at the beginning."""
+
+
+class Stream:
+    """One member of a consumer group."""
+
+    def __init__(self, consumer: AIOKafkaConsumer, start_at: StartAt) -> None:
+        self._consumer = consumer
+        self._start_at = start_at
+        self.generation = 0
+
+    async def take(self, topics_wait_ms: int = 500, most: int = 5000) -> dict[str, Batch]:
+        """The next records, by topic and partition; empty after the wait.
+
+        Raises:
+            Unavailable: the broker is away.
+        """
+        try:
+            taken = await self._consumer.getmany(timeout_ms=topics_wait_ms, max_records=most)
+        except KafkaError as error:
+            raise Unavailable(f"Kafka gives no records: {error!r}") from error
+        found: dict[str, Batch] = {}
+        for place, records in taken.items():
+            found.setdefault(place.topic, {})[place.partition] = [
+                Record(record.partition, record.offset, record.value or b"", record.timestamp)
+                for record in records
+            ]
+        return found
+
+    async def commit(self, next_offsets: Mapping[Place, int]) -> None:
+        """Tell the group how far its effects are safe; a lost partition is its new owner's matter."""
+        mine = set(self._consumer.assignment())
+        offsets = {
+            TopicPartition(*place): offset
+            for place, offset in next_offsets.items()
+            if TopicPartition(*place) in mine
+        }
+        if not offsets:
+            return
+        try:
+            await self._consumer.commit(offsets)
+        except _LOST_PARTITION:
+            return
+        except KafkaError as error:
+            raise Unavailable(f"Kafka did not take the offsets: {error!r}") from error
+
+    def assigned(self) -> set[Place]:
+        """The places that this member reads now."""
+        return {(place.topic, place.partition) for place in self._consumer.assignment()}
+
+    async def offset_at(self, place: Place, appended_ms: int) -> int | None:
+        """The first offset appended at this time or later; None if there is none."""
+        found = await self._consumer.offsets_for_times({TopicPartition(*place): appended_ms})
+        result = found.get(TopicPartition(*place))
+        return None if result is None else int(result.offset)
+
+    async def ends(self) -> dict[Place, int]:
+        """The offset after the last record of each assigned place."""
+        ends = await self._consumer.end_offsets(list(self._consumer.assignment()))
+        return {(place.topic, place.partition): int(offset) for place, offset in ends.items()}
+
+    async def place_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+        """Put each new partition where its effects ended."""
+        self.generation += 1
+        places = [(place.topic, place.partition) for place in assigned]
+        starts = await self._start_at(self, places)
+        for place in places:
+            self._consumer.seek(TopicPartition(*place), starts.get(place, 0))
+        missing = [TopicPartition(*place) for place in places if place not in starts]
+        if missing:
+            await self._consumer.seek_to_beginning(*missing)
+
+
+class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
+    def __init__(self) -> None:
+        self.stream: Stream | None = None
+
+    async def on_partitions_revoked(self, revoked: Any) -> None:
+        """Nothing to save: effects carry their own offsets."""
+
+    async def on_partitions_assigned(self, assigned: Any) -> None:
+        if self.stream is not None:
+            await self.stream.place_assigned(assigned)
+
+
+@asynccontextmanager
+async def open_stream(
+    settings: KafkaSettings, topics: Sequence[str], group: str, start_at: StartAt
+) -> AsyncIterator[Stream]:
+    """Join a consumer group that reads these topics.
+
+    Args:
+        settings: where the broker is.
+        topics: what to read; created first where they are missing.
+        group: name of the consumer group.
+        start_at: answers, on each assignment, from where to read.
+
+    Raises:
+        Unavailable: no broker answers.
+    """
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=settings.bootstrap,
+        group_id=group,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        session_timeout_ms=10_000,
+        heartbeat_interval_ms=2_000,
+        max_poll_interval_ms=300_000,
+        fetch_max_bytes=32 << 20,
+        max_partition_fetch_bytes=8 << 20,
+    )
+    listener = _Listener()
+    listener.stream = Stream(consumer, start_at)
+    consumer.subscribe(list(topics), listener=listener)
+    await _started(consumer, settings)
+    try:
+        yield listener.stream
+    finally:
+        with suppress(KafkaError):
+            await consumer.stop()
+
+
+async def log_end(settings: KafkaSettings, topic: str) -> int:
+    """How many records a topic has had, over all partitions.
+
+    Raises:
+        Unavailable: no broker answers.
+    """
+    consumer = AIOKafkaConsumer(bootstrap_servers=settings.bootstrap, group_id=None)
+    await _started(consumer, settings)
+    try:
+        places = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic) or ()]
+        return sum((await consumer.end_offsets(places)).values())
+    except KafkaError as error:
+        raise Unavailable(f"Kafka does not tell where {topic} ends: {error!r}") from error
+    finally:
+        with suppress(KafkaError):
+            await consumer.stop()
+
+
+async def _started(client: AIOKafkaConsumer | AIOKafkaProducer, settings: KafkaSettings) -> None:
+    try:
+        await create_topics(settings)
+        await client.start()
+    except (KafkaError, OSError) as error:
+        with suppress(KafkaError):
+            await client.stop()
+        raise Unavailable(f"Kafka at {settings.bootstrap} does not answer: {error!r}") from error
+
+
+async def create_topics(settings: KafkaSettings) -> None:
+    """Create our topics where they are missing; the log of readings is kept for 30 days."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=settings.bootstrap)
+    await admin.start()
+    try:
+        present = set(await admin.list_topics())
+        for name in (READINGS, REJECTED, EVALUATIONS):
+            if name not in present:
+                with suppress(TopicAlreadyExistsError):
+                    await admin.create_topics([_new_topic(name, settings)])
+    finally:
+        await admin.close()
+
+
+def _new_topic(name: str, settings: KafkaSettings) -> NewTopic:
+    return NewTopic(
+        name=name,
+        num_partitions=settings.partitions,
+        replication_factor=settings.replication,
+        topic_configs={
+            "retention.ms": str(30 * 86_400_000),
+            "max.message.bytes": str(_LARGEST_RECORD),
+            # Appending time: rules rewinds by it, whatever a device's clock says.
+            "message.timestamp.type": "LogAppendTime",
+        },
+    )
