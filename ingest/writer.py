@@ -28,41 +28,47 @@ log = structlog.get_logger()
 
 CONSUMER: Final = "writer"
 
-_STAGE: Final = (
-    "CREATE TEMP TABLE IF NOT EXISTS staged_readings"
-    ' (point_id integer, factor text, at timestamptz, value double precision, flag "char",'
-    " received_at timestamptz) ON COMMIT DELETE ROWS"
-)
-_STAGE_REPORTS: Final = (
-    "CREATE TEMP TABLE IF NOT EXISTS staged_reports"
-    " (point_id integer, at timestamptz, seq bigint, received_at timestamptz, source text, raw jsonb)"
-    " ON COMMIT DELETE ROWS"
-)
-_KEEP_REPORTS: Final = (
-    "INSERT INTO reports (point_id, at, seq, received_at, source, raw)"
-    " SELECT DISTINCT ON (point_id, at) point_id, at, seq, received_at, source, raw FROM staged_reports"
-    " ORDER BY point_id, at, ctid ON CONFLICT DO NOTHING RETURNING point_id, at"
-)
-# DISTINCT ON keeps the first of a batch: the first stored wins (design §5).
-_KEEP_READINGS: Final = (
-    "INSERT INTO readings (point_id, factor, at, value, flag, received_at)"
-    " SELECT DISTINCT ON (point_id, factor, at) point_id, factor, at, value, flag, received_at"
-    ' FROM staged_readings ORDER BY point_id, factor COLLATE "C", at, ctid ON CONFLICT DO NOTHING'
-)
-_COUNT: Final = (
-    "INSERT INTO ledger AS kept (device, hour, stored, duplicate, rejected)"
-    " VALUES (%s, date_trunc('hour', %s::timestamptz), %s, %s, %s)"
-    " ON CONFLICT (device, hour) DO UPDATE SET stored = kept.stored + excluded.stored,"
-    " duplicate = kept.duplicate + excluded.duplicate, rejected = kept.rejected + excluded.rejected"
-)
-_NEWEST: Final = (
-    "UPDATE devices SET last_report_at = greatest(coalesce(last_report_at, '-infinity'), %s)"
-    " WHERE device = %s"
-)
-_DEAD_LETTER: Final = (
-    "INSERT INTO rejected (partition, log_offset, payload, origin, received_at, reason, detail, device,"
-    " scope, factors, source) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING"
-)
+_STAGE_REPORTS: Final = """
+    CREATE TEMP TABLE IF NOT EXISTS staged_reports (
+        point_id integer, at timestamptz, seq bigint, received_at timestamptz, source text, raw text
+    ) ON COMMIT DELETE ROWS
+"""
+_STAGE_READINGS: Final = """
+    CREATE TEMP TABLE IF NOT EXISTS staged_readings (
+        point_id integer, factor text, at timestamptz, value double precision, flag text,
+        received_at timestamptz
+    ) ON COMMIT DELETE ROWS
+"""
+# DISTINCT ON in the order of arrival keeps the first of a batch: the first stored wins (design §5).
+_KEEP_REPORTS: Final = """
+    INSERT INTO reports (point_id, at, seq, received_at, source, raw)
+    SELECT DISTINCT ON (point_id, at) point_id, at, seq, received_at, source, raw::jsonb
+    FROM staged_reports ORDER BY point_id, at, ctid
+    ON CONFLICT DO NOTHING RETURNING point_id, at
+"""
+_KEEP_READINGS: Final = """
+    INSERT INTO readings (point_id, factor, at, value, flag, received_at)
+    SELECT DISTINCT ON (point_id, factor COLLATE "C", at)
+           point_id, factor, at, value, flag::"char", received_at
+    FROM staged_readings ORDER BY point_id, factor COLLATE "C", at, ctid
+    ON CONFLICT DO NOTHING
+"""
+_COUNT: Final = """
+    INSERT INTO ledger AS kept (device, hour, stored, duplicate, rejected)
+    VALUES (%s, date_trunc('hour', %s::timestamptz), %s, %s, %s)
+    ON CONFLICT (device, hour) DO UPDATE
+    SET stored = kept.stored + excluded.stored, duplicate = kept.duplicate + excluded.duplicate,
+        rejected = kept.rejected + excluded.rejected
+"""
+_NEWEST: Final = """
+    UPDATE devices SET last_report_at = greatest(coalesce(last_report_at, '-infinity'), %s)
+    WHERE device = %s
+"""
+_DEAD_LETTER: Final = """
+    INSERT INTO rejected (partition, log_offset, payload, origin, received_at, reason, detail, device,
+                          scope, factors, source)
+    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,19 +123,19 @@ async def _write_reports(
 
 
 async def _stage(connection: Connection, reports: Sequence[Report], devices: Mapping[str, Device]) -> None:
-    await connection.execute(_STAGE)
+    await connection.execute(_STAGE_READINGS)
     await connection.execute(_STAGE_REPORTS)
     async with connection.cursor() as cursor:
         async with cursor.copy(
             "COPY staged_reports (point_id, at, seq, received_at, source, raw) FROM STDIN (FORMAT BINARY)"
         ) as copy:
-            copy.set_types(["int4", "timestamptz", "int8", "timestamptz", "text", "jsonb"])
+            copy.set_types(["int4", "timestamptz", "int8", "timestamptz", "text", "text"])
             for report in reports:
                 await copy.write_row(_report_row(report, devices))
         async with cursor.copy(
             "COPY staged_readings (point_id, factor, at, value, flag, received_at) FROM STDIN (FORMAT BINARY)"
         ) as copy:
-            copy.set_types(["int4", "text", "timestamptz", "float8", '"char"', "timestamptz"])
+            copy.set_types(["int4", "text", "timestamptz", "float8", "text", "timestamptz"])
             for row in _reading_rows(reports, devices):
                 await copy.write_row(row)
 

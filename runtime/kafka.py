@@ -218,13 +218,43 @@ async def open_stream(
             await consumer.stop()
 
 
+async def read_since(settings: KafkaSettings, place: Place, appended_ms: int) -> list[Record]:
+    """All records of a place appended at this time or later, up to its end of now.
+
+    Raises:
+        Unavailable: no broker answers.
+    """
+    where = TopicPartition(*place)
+    consumer = AIOKafkaConsumer(bootstrap_servers=settings.bootstrap, group_id=None, enable_auto_commit=False)
+    await _started(consumer, settings)
+    try:
+        consumer.assign([where])
+        end = (await consumer.end_offsets([where]))[where]
+        first = (await consumer.offsets_for_times({where: max(0, appended_ms)}))[where]
+        found: list[Record] = []
+        if first is None:
+            return found
+        consumer.seek(where, first.offset)
+        while await consumer.position(where) < end:
+            taken = (await consumer.getmany(where, timeout_ms=500)).get(where, [])
+            found += [
+                Record(item.partition, item.offset, item.value or b"", item.timestamp) for item in taken
+            ]
+    except KafkaError as error:
+        raise Unavailable(f"Kafka does not give the records of {place}: {error!r}") from error
+    finally:
+        with suppress(KafkaError):
+            await consumer.stop()
+    return found
+
+
 async def log_end(settings: KafkaSettings, topic: str) -> int:
     """How many records a topic has had, over all partitions.
 
     Raises:
         Unavailable: no broker answers.
     """
-    consumer = AIOKafkaConsumer(bootstrap_servers=settings.bootstrap, group_id=None)
+    consumer = AIOKafkaConsumer(topic, bootstrap_servers=settings.bootstrap, group_id=None)
     await _started(consumer, settings)
     try:
         places = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic) or ()]

@@ -1,0 +1,72 @@
+"""JSON reports as devices publish them."""
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain.errors import Reason, Rejected
+from domain.instant import to_ms
+from ingest.json_report import candidates
+
+
+def test_the_documented_report() -> None:
+    payload = b"""{"at": "2026-11-21T12:00:00+08:00", "seq": 4711,
+        "readings": {"oil_fume": 0.82, "nmhc": 5.6}, "flags": {"nmhc": "D"}}"""
+    (candidate,) = candidates(payload, "d1")
+    assert candidate.device == "d1"
+    assert to_ms(candidate.at) == 1_795_233_600_000
+    assert candidate.readings == {"oil_fume": 0.82, "nmhc": 5.6}
+    assert candidate.flags == {"nmhc": "D"}
+    assert candidate.seq == 4711
+
+
+def test_epoch_milliseconds_and_a_backlog() -> None:
+    found = candidates(
+        b'[{"at": 0, "readings": {"noise": 1}}, {"at": 60000, "readings": {"noise": 2}}]', "d1"
+    )
+    assert [to_ms(candidate.at) for candidate in found] == [0, 60_000]
+
+
+@pytest.mark.parametrize(
+    ("payload", "reason"),
+    [
+        (b"", Reason.EMPTY),
+        (b"  \n", Reason.EMPTY),
+        (b"[]", Reason.EMPTY),
+        (b"{", Reason.MALFORMED_JSON),
+        (b"\xff\xfe", Reason.MALFORMED_JSON),
+        (b"7", Reason.INVALID_REPORT),
+        (b'{"readings": {}}', Reason.INVALID_REPORT),
+        (b'{"at": "2026-11-21T12:00:00", "readings": {}}', Reason.INVALID_REPORT),  # no time zone
+        (b'{"at": -1, "readings": {}}', Reason.INVALID_REPORT),
+        (b'{"at": 0, "readings": {"noise": "loud"}}', Reason.INVALID_REPORT),
+        (b'{"at": 0, "readings": {}, "device": "d2"}', Reason.WRONG_DEVICE),
+    ],
+)
+def test_what_is_no_report_is_refused_with_its_reason(payload: bytes, reason: Reason) -> None:
+    with pytest.raises(Rejected) as refused:
+        candidates(payload, "d1")
+    assert refused.value.reason == reason
+    assert refused.value.detail
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_give_candidates_or_a_reason(payload: bytes) -> None:
+    try:
+        candidates(payload, "d1")
+    except Rejected as refused:
+        assert refused.detail
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.floats() | st.text(),
+        lambda x: st.lists(x) | st.dictionaries(st.text(), x),
+    )
+)
+def test_any_json_gives_candidates_or_a_reason(document: object) -> None:
+    try:
+        candidates(msgspec.json.encode(document), "d1")
+    except Rejected as refused:
+        assert refused.detail
