@@ -15,6 +15,7 @@ import msgspec
 import structlog
 
 from domain.codec import decode_rejected, decode_report
+from domain.errors import Reason
 from domain.report import RejectedMessage, Report, Scope
 from domain.site import Device
 from domain.topics import READINGS, REJECTED
@@ -65,9 +66,9 @@ _NEWEST: Final = """
     WHERE device = %s
 """
 _DEAD_LETTER: Final = """
-    INSERT INTO rejected (partition, log_offset, payload, origin, received_at, reason, detail, device,
-                          scope, factors, source)
-    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING
+    INSERT INTO rejected (topic, partition, log_offset, payload, origin, received_at, reason, detail,
+                          device, scope, factors, source)
+    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING
 """
 
 
@@ -75,9 +76,15 @@ _DEAD_LETTER: Final = """
 class Tally:
     """What a batch did, in reports."""
 
-    stored: int
-    duplicate: int
-    rejected: int
+    stored: int = 0
+    duplicate: int = 0
+    rejected: int = 0
+
+    def __add__(self, other: "Tally") -> "Tally":
+        """Both together."""
+        return Tally(
+            self.stored + other.stored, self.duplicate + other.duplicate, self.rejected + other.rejected
+        )
 
 
 async def run_writer(pool: Pool, stream: Stream, register: Register) -> None:
@@ -100,18 +107,40 @@ async def write(pool: Pool, register: Register, topic: str, batch: Batch) -> Tal
     async with transaction(pool) as connection:
         records = await claim(connection, CONSUMER, topic, batch)
         if topic == REJECTED:
-            return await _write_rejected(connection, records)
-        reports = [decode_report(record.value) for record in records]
-        if any(report.device not in register.devices for report in reports):
+            letters = [(record, decode_rejected(record.value)) for record in records]
+            return await _write_rejected(connection, topic, letters)
+        reports = [(record, decode_report(record.value)) for record in records]
+        if any(report.device not in register.devices for _, report in reports):
             await register.refresh()
-        return await _write_reports(connection, reports, register.devices)
+        known = [report for _, report in reports if report.device in register.devices]
+        stray = [
+            (record, _stray(record, report))
+            for record, report in reports
+            if report.device not in register.devices
+        ]
+        return await _write_reports(connection, known, register.devices) + await _write_rejected(
+            connection, topic, stray
+        )
+
+
+def _stray(record: Record, report: Report) -> RejectedMessage:
+    """Admitted once, and its device has left the register since."""
+    return RejectedMessage(
+        payload=record.value,
+        origin=f"kafka:{READINGS}",
+        received_at=report.received_at or report.instant,
+        reason=Reason.UNKNOWN_DEVICE,
+        detail=f"device {report.device!r} left the register after its report came in; add it, then replay",
+        device=report.device,
+        source=report.source,
+    )
 
 
 async def _write_reports(
     connection: Connection, reports: Sequence[Report], devices: Mapping[str, Device]
 ) -> Tally:
     if not reports:
-        return Tally(0, 0, 0)
+        return Tally()
     await _stage(connection, reports, devices)
     cursor = await connection.execute(_KEEP_REPORTS)
     stored = {(row["point_id"], row["at"]) for row in await cursor.fetchall()}
@@ -119,7 +148,7 @@ async def _write_reports(
     await _account(connection, reports, devices, stored)
     newest = max(report.instant for report in reports)
     EVENT_LAG.labels(CONSUMER).set(max(0.0, datetime.now(newest.tzinfo).timestamp() - newest.timestamp()))
-    return Tally(len(stored), len(reports) - len(stored), 0)
+    return Tally(len(stored), len(reports) - len(stored))
 
 
 async def _stage(connection: Connection, reports: Sequence[Report], devices: Mapping[str, Device]) -> None:
@@ -195,15 +224,17 @@ async def _account(
         await cursor.executemany(_NEWEST, [(at, device) for device, at in sorted(newest.items())])
 
 
-async def _write_rejected(connection: Connection, records: Sequence[Record]) -> Tally:
-    letters = [(record, decode_rejected(record.value)) for record in records]
+async def _write_rejected(
+    connection: Connection, topic: str, letters: Sequence[tuple[Record, RejectedMessage]]
+) -> Tally:
+    rows = [(topic, *_letter_row(record, letter)) for record, letter in letters]
     async with connection.cursor() as cursor:
-        await cursor.executemany(_DEAD_LETTER, [_letter_row(record, letter) for record, letter in letters])
+        await cursor.executemany(_DEAD_LETTER, rows)
         whole = [letter for _, letter in letters if letter.scope is Scope.REPORT]
         await cursor.executemany(
             _COUNT, [(letter.device or "", letter.received_at, 0, 0, 1) for letter in whole]
         )
-    return Tally(0, 0, len(whole))
+    return Tally(rejected=len(whole))
 
 
 def _letter_row(record: Record, letter: RejectedMessage) -> tuple[object, ...]:

@@ -5,7 +5,7 @@ safe. And a rebalance can take a partition away in the middle of a batch, so who
 writes effects fences them by partition and offset (``runtime.offsets``).
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Final
@@ -105,7 +105,7 @@ class Stream:
     def __init__(self, consumer: AIOKafkaConsumer, start_at: StartAt) -> None:
         self._consumer = consumer
         self._start_at = start_at
-        self.generation = 0
+        self._placed: set[TopicPartition] = set()
 
     async def take(self, topics_wait_ms: int = 500, most: int = 5000) -> dict[str, Batch]:
         """The next records, by topic and partition; empty after the wait.
@@ -119,6 +119,10 @@ class Stream:
             raise Unavailable(f"Kafka gives no records: {error!r}") from error
         found: dict[str, Batch] = {}
         for place, records in taken.items():
+            if place not in self._placed:
+                # Fetching begins before the rebalance listener has had its say; the seek that
+                # follows makes the same records come again.
+                continue
             found.setdefault(place.topic, {})[place.partition] = [
                 Record(record.partition, record.offset, record.value or b"", record.timestamp)
                 for record in records
@@ -157,24 +161,27 @@ class Stream:
         ends = await self._consumer.end_offsets(list(self._consumer.assignment()))
         return {(place.topic, place.partition): int(offset) for place, offset in ends.items()}
 
-    async def place_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+    async def place_assigned(self, assigned: Collection[TopicPartition]) -> None:
         """Put each new partition where its effects ended."""
-        self.generation += 1
-        places = [(place.topic, place.partition) for place in assigned]
-        starts = await self._start_at(self, places)
-        for place in places:
-            self._consumer.seek(TopicPartition(*place), starts.get(place, 0))
-        missing = [TopicPartition(*place) for place in places if place not in starts]
-        if missing:
-            await self._consumer.seek_to_beginning(*missing)
+        starts = await self._start_at(self, [(place.topic, place.partition) for place in assigned])
+        begins = await self._consumer.beginning_offsets(list(assigned))
+        for place in assigned:  # without a pause in between: what was fetched before is now dropped
+            self._placed.add(place)
+            self._consumer.seek(place, starts.get((place.topic, place.partition), begins[place]))
+
+    def forget_places(self) -> None:
+        """A rebalance has begun: what comes now belongs to nobody until it is assigned."""
+        self._placed.clear()
 
 
 class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
     def __init__(self) -> None:
         self.stream: Stream | None = None
 
-    async def on_partitions_revoked(self, revoked: Any) -> None:
-        """Nothing to save: effects carry their own offsets."""
+    async def on_partitions_revoked(self, revoked: Any) -> None:  # noqa: ARG002 - all are
+        """Effects carry their own offsets, so there is nothing to save."""
+        if self.stream is not None:
+            self.stream.forget_places()
 
     async def on_partitions_assigned(self, assigned: Any) -> None:
         if self.stream is not None:

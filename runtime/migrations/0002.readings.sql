@@ -33,6 +33,7 @@ CREATE TABLE ledger (
 );
 
 CREATE TABLE rejected (
+    topic       text NOT NULL,  -- where its bytes lie in the log
     partition   integer NOT NULL,
     log_offset  bigint NOT NULL,
     payload     bytea NOT NULL,
@@ -44,7 +45,7 @@ CREATE TABLE rejected (
     scope       text NOT NULL CHECK (scope IN ('report', 'reading')),
     factors     text[] NOT NULL DEFAULT '{}',
     source      text,
-    PRIMARY KEY (partition, log_offset)
+    PRIMARY KEY (topic, partition, log_offset)
 );
 CREATE INDEX rejected_received_at ON rejected (received_at);
 

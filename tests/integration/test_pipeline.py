@@ -8,7 +8,7 @@ import pytest
 
 from app.embedded.stack import Stack
 from domain.codec import encode
-from domain.errors import Reason
+from domain.errors import Reason, Rejected
 from domain.register import City, GridCell, GridLevel, Monitor, Place
 from domain.report import RejectedMessage, Report, Scope, Source
 from domain.site import SiteKind
@@ -134,11 +134,20 @@ async def test_a_report_delivered_twice_at_other_offsets_is_a_duplicate(pool: Po
 
 async def test_nothing_of_a_failed_batch_stays(pool: Pool) -> None:
     register = await registered(pool)
-    good, stray = report(0), report(1, device="nobody")
-    with pytest.raises(KeyError):
-        await write(pool, register, READINGS, records(good, stray))
+    batch = records(report(0), report(1))
+    batch[0].append(Record(0, 2, b"written by somebody else", 2))
+    with pytest.raises(Rejected):
+        await write(pool, register, READINGS, batch)
     assert await rows(pool, "SELECT 1 FROM readings") == []
     assert await done_offsets(pool, CONSUMER, READINGS) == 0
+
+
+async def test_a_device_that_left_the_register_costs_nobody_else_a_reading(pool: Pool) -> None:
+    register = await registered(pool)
+    tally = await write(pool, register, READINGS, records(report(0), report(1, device="gone")))
+    assert (tally.stored, tally.rejected) == (1, 1)
+    (kept,) = await rows(pool, "SELECT device, reason, payload FROM rejected")
+    assert (kept["device"], kept["reason"]) == ("gone", "unknown_device")
 
 
 async def test_a_device_registered_meanwhile_is_found(pool: Pool) -> None:

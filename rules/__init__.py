@@ -1,0 +1,1 @@
+"""Readings → evaluations: standard packs (data), windows, statistics, verdicts. The engine is pure."""

@@ -1,0 +1,308 @@
+"""The engine: readings in, evaluations out. No clock, no input or output, event time only.
+
+Its results depend on what was pushed, not on how it was cut into batches: whether a reading is
+too late is decided by the watermark just before it, and a final evaluation by readings alone.
+
+Watermark: one per partition, the largest ``min(at, received_at)`` of its reports, or what
+``advance`` says because time passed. A window closes with a provisional evaluation when the
+watermark reaches its end plus the grace, and is final at its end plus the lateness.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+
+import msgspec
+import numpy as np
+
+from domain.context import ContextValue
+from domain.errors import ConfigError
+from domain.evaluation import Evaluation
+from domain.factors import FACTORS
+from domain.instant import from_ms, to_ms
+from domain.report import Report
+from domain.site import Site
+from rules.columns import CODES, Columns, Rows, columns
+from rules.context import ContextTable, Hour
+from rules.judging import Judge, Judged
+from rules.lane import Kept, Lane, Pairs
+from rules.limits import Book, LaneKey
+from rules.pack import Pack
+from rules.places import Places
+from rules.statistics import sort_unique
+from rules.window import HOUR_MS, Int64s, window_start
+
+GRACE_MS: Final = 90_000
+LATENESS_MS: Final = 6 * HOUR_MS
+
+_BEFORE_ALL: Final = -(2**60)
+
+Late = tuple[str, str, datetime]
+"""Device, factor and start of a window that got data after its release."""
+
+_Recalled = dict[tuple[str, str, str, int], Evaluation]
+
+
+@dataclass(slots=True)
+class _Shard:
+    """One partition: its watermark and its lanes."""
+
+    lanes: list[Lane]
+    watermark: int = _BEFORE_ALL
+    recalled: _Recalled = field(default_factory=dict)
+    recalled_swept: int = _BEFORE_ALL
+
+
+class Engine:
+    """Judges readings against standard packs (design §5).
+
+    Args:
+        packs: in rising priority, as ``load_packs`` gives them.
+        sites: device → where it stands.
+        grace_ms: how long after a window's end it closes.
+        lateness_ms: how long after its end data may still change it.
+
+    Raises:
+        ConfigError: the lateness is shorter than the grace.
+
+    Attributes:
+        late: device → readings that came after their window's release.
+        implausible: factor → readings with flag N outside its plausible range, which do not count.
+    """
+
+    def __init__(
+        self,
+        packs: Sequence[Pack],
+        sites: Mapping[str, Site],
+        *,
+        grace_ms: int = GRACE_MS,
+        lateness_ms: int = LATENESS_MS,
+    ) -> None:
+        if not 0 <= grace_ms <= lateness_ms:
+            raise ConfigError(f"lateness ({lateness_ms} ms) is shorter than grace ({grace_ms} ms); raise it")
+        self.late: Final[Counter[str]] = Counter()
+        self.implausible: Final[Counter[str]] = Counter()
+        self._grace, self._lateness = grace_ms, lateness_ms
+        self._book: Final = Book(packs)
+        self._context: Final = ContextTable()
+        self._places: Final = Places(sites)
+        self._judge: Final = Judge(self._book, self._context, self._places)
+        self._shards: Final[dict[int, _Shard]] = {}
+        self._late_windows: Final[dict[Late, None]] = {}
+
+    @property
+    def unknown_devices(self) -> frozenset[str]:
+        """Devices that reported and have no site; their readings wait for ``update_sites``."""
+        return self._places.unknown
+
+    def watermark(self, partition: int) -> int | None:
+        """The partition's watermark, epoch ms; none before its first report."""
+        shard = self._shards.get(partition)
+        return None if shard is None or shard.watermark == _BEFORE_ALL else shard.watermark
+
+    def update_sites(self, sites: Mapping[str, Site]) -> None:
+        """Replace the register. It holds for windows judged from now on."""
+        self._places.update(sites)
+
+    def push(self, reports: Sequence[Report], partition: int = 0) -> list[Evaluation]:
+        """Take reports of one partition in the order of its log.
+
+        Returns:
+            Evaluations of windows that closed, changed or became final by them.
+        """
+        batch = columns(reports, self._places.index)
+        self._places.refresh()
+        return self.push_columns(batch, partition)
+
+    def push_columns(self, batch: Columns, partition: int = 0) -> list[Evaluation]:
+        """As ``push``, for readings that are columns already; their devices come from ``device_index``."""
+        if not len(batch):
+            return []
+        shard = self._shard(partition)
+        wild = batch.implausible()
+        for code, count in zip(*np.unique(batch.factor[wild], return_counts=True), strict=True):
+            self.implausible[list(FACTORS)[int(code)]] += int(count)
+        before = np.maximum.accumulate(np.concatenate(([shard.watermark], batch.progress)))
+        for lane in shard.lanes:
+            mine = (batch.factor == CODES[lane.key.factor]) & ~wild
+            if mine.any():
+                self._offer(lane, batch.rows(mine), before[:-1][mine])
+        return self._move(shard, int(before[-1]))
+
+    def device_index(self, device: str) -> int:
+        """The number that stands for a device in columns."""
+        index = self._places.index[device]
+        self._places.refresh()
+        return index
+
+    def context(self, values: Sequence[ContextValue]) -> list[Evaluation]:
+        """Take context; windows that it changes are issued again while they are not final."""
+        changed = self._context.put(values)
+        issued: list[Evaluation] = []
+        for shard in self._shards.values():
+            for lane in shard.lanes:
+                for hour in changed:
+                    if hour.series in self._book.series[lane.key]:
+                        self._reopen(lane, hour)
+            issued += self._settle(shard)
+        return issued
+
+    def advance(self, partition: int, watermark_ms: int) -> list[Evaluation]:
+        """Time passed in one partition without reports; a watermark never goes back."""
+        shard = self._shard(partition)
+        return self._move(shard, max(shard.watermark, watermark_ms))
+
+    def finish(self) -> list[Evaluation]:
+        """Nothing more will come: every window that holds a reading becomes final."""
+        issued: list[Evaluation] = []
+        for shard in self._shards.values():
+            ends = [lane.last_start + lane.key.window_ms for lane in shard.lanes]
+            issued += self._move(shard, max(shard.watermark, max(ends, default=_BEFORE_ALL) + self._lateness))
+        return issued
+
+    def take_late(self) -> list[Late]:
+        """Windows that got data after their release, each once; for the back-fill way."""
+        windows = list(self._late_windows)
+        self._late_windows.clear()
+        return windows
+
+    def recall(self, published: Iterable[Evaluation], partition: int = 0) -> None:
+        """Say what was published before, ahead of replaying a partition's log.
+
+        What the replay finds again is not issued again, what differs gets a higher revision, and
+        what was final stays. A window that late data had changed passes through its earlier states
+        again: discard what the records issue that had been judged before. A device's silence since
+        its last window is judged as a gap.
+
+        Args:
+            published: at least every evaluation that was not final, and the last of each device
+                and limit; a later one replaces an earlier.
+            partition: whose log will be replayed, from no later than the oldest window among those
+                that were not final.
+        """
+        shard = self._shard(partition)
+        for evaluation in published:
+            start = to_ms(evaluation.window_start)
+            length = to_ms(evaluation.window_end) - start
+            key = LaneKey(evaluation.factor, length, evaluation.statistic)
+            index = self.device_index(evaluation.device)
+            for lane in shard.lanes:
+                if lane.key == key:
+                    lane.remember(index, start)
+            shard.recalled[evaluation.device, evaluation.standard, evaluation.limit, start] = evaluation
+
+    def forget(self, partition: int) -> None:
+        """Drop all state of a partition that another process judges now."""
+        self._shards.pop(partition, None)
+
+    def _shard(self, partition: int) -> _Shard:
+        shard = self._shards.get(partition)
+        if shard is None:
+            shard = self._shards[partition] = _Shard([Lane(key) for key in self._book.lanes])
+        return shard
+
+    def _offer(self, lane: Lane, rows: Rows, before: Int64s) -> None:
+        """Give a lane its readings; those of windows released by then are counted instead."""
+        length = lane.key.window_ms
+        start = window_start(rows.at, length)
+        late = start < window_start(before - self._lateness, length)
+        if late.any():
+            for device, at in zip(rows.device[late].tolist(), start[late].tolist(), strict=True):
+                name = self._places.index.names[device]
+                self.late[name] += 1
+                self._late_windows[name, lane.key.factor, from_ms(at)] = None
+            rows = rows.pick(~late)
+        if len(rows):
+            lane.accept(rows)
+
+    def _reopen(self, lane: Lane, hour: Hour) -> None:
+        for start, kept in lane.kept.items():
+            if window_start(start, HOUR_MS) != hour.start_ms:
+                continue
+            devices = {device for by_device in kept.issued.values() for device in by_device}
+            areas = ((device, self._places.area(device)) for device in devices)
+            lane.reopen(start, [device for device, area in areas if area and area.startswith(hour.area)])
+
+    def _move(self, shard: _Shard, watermark: int) -> list[Evaluation]:
+        shard.watermark = watermark
+        issued = self._settle(shard)
+        for lane in shard.lanes:
+            length = lane.key.window_ms
+            closed, released = (
+                window_start(watermark - wait, length) for wait in (self._grace, self._lateness)
+            )
+            if closed > lane.closed_until:
+                pairs, rows = lane.close(closed)
+                rows = sort_unique(rows)
+                lane.keep(rows, released)
+                issued += self._issue(shard, lane, pairs, rows)
+            issued += [msgspec.structs.replace(last, final=True) for last in lane.release(released)]
+        self._forget_recalled(shard)
+        return issued
+
+    def _forget_recalled(self, shard: _Shard) -> None:
+        """Once in an hour of event time, let go of recalled evaluations whose windows are released."""
+        hour = window_start(shard.watermark, HOUR_MS)
+        if shard.recalled and hour != shard.recalled_swept:
+            shard.recalled_swept = hour
+            oldest = shard.watermark - self._lateness
+            shard.recalled = {
+                key: one for key, one in shard.recalled.items() if to_ms(one.window_end) > oldest
+            }
+
+    def _settle(self, shard: _Shard) -> list[Evaluation]:
+        """Judge closed windows that something has changed."""
+        issued: list[Evaluation] = []
+        for lane in shard.lanes:
+            pairs, rows = lane.take_dirty()
+            if len(pairs):
+                issued += self._issue(shard, lane, pairs, sort_unique(rows))
+        return issued
+
+    def _issue(self, shard: _Shard, lane: Lane, pairs: Pairs, rows: Rows) -> list[Evaluation]:
+        """Judge windows; hand out what is new or differs from what was handed out last."""
+        released = window_start(shard.watermark - self._lateness, lane.key.window_ms)
+        issued: list[Evaluation] = []
+        for judged in self._judge.evaluate(lane.key, pairs, rows, released):
+            final = judged.start_ms < released
+            kept = lane.kept.get(judged.start_ms) or Kept()
+            known = kept.issued.setdefault(judged.limit, {})
+            if not final:
+                lane.kept[judged.start_ms] = kept
+            if known or shard.recalled:
+                issued += _changes(judged, known, shard.recalled)
+            else:
+                issued += judged.evaluations
+                if not final:
+                    known.update(zip(judged.devices, judged.evaluations, strict=True))
+        return issued
+
+
+def _changes(judged: Judged, known: dict[int, Evaluation], recalled: _Recalled) -> list[Evaluation]:
+    """What is new in evaluations, where some of them may have been handed out before."""
+    issued = []
+    for device, fresh in zip(judged.devices, judged.evaluations, strict=True):
+        last = known.pop(device, None)
+        if last is None:
+            last = recalled.get((fresh.device, fresh.standard, fresh.limit, judged.start_ms))
+        issue = _revised(fresh, last)
+        if issue is not None:
+            issued.append(issue)
+        current = issue or last
+        if current is not None and not current.final:
+            known[device] = current
+    return issued
+
+
+def _revised(fresh: Evaluation, last: Evaluation | None) -> Evaluation | None:
+    """What to hand out of a window judged (again): none if it says nothing new."""
+    if last is None:
+        return fresh
+    if last.final:
+        return None
+    same = msgspec.structs.replace(fresh, revision=last.revision)
+    if msgspec.structs.replace(same, final=last.final) == last:
+        return same if fresh.final else None
+    return msgspec.structs.replace(fresh, revision=last.revision + 1)

@@ -1,0 +1,65 @@
+"""Devices by number, and which of them stand in places that are judged alike."""
+
+from collections.abc import Mapping
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from domain.site import Site, SiteKind
+from rules.columns import DeviceIndex
+
+_Profile = tuple[SiteKind, str, bool, int]
+
+
+class Places:
+    """Where devices stand; devices of one profile have the same limits and sample counts.
+
+    Args:
+        sites: device → site.
+
+    Attributes:
+        index: device → number, given out on first use.
+        profiles: for each profile a site that has it.
+        of: profile by device number, -1 where the device has no site.
+    """
+
+    def __init__(self, sites: Mapping[str, Site]) -> None:
+        self.index: Final = DeviceIndex()
+        self.profiles: Final[list[Site]] = []
+        self.of: npt.NDArray[np.int64] = np.empty(0, np.int64)
+        self._numbers: Final[dict[_Profile, int]] = {}
+        self._sites = dict(sites)
+
+    @property
+    def unknown(self) -> frozenset[str]:
+        """Devices that were seen and have no site."""
+        return frozenset(self.index.names[number] for number in np.flatnonzero(self.of < 0).tolist())
+
+    def area(self, device: int) -> str | None:
+        """Administrative code of where a device stands, if it has a site."""
+        profile = int(self.of[device])
+        return None if profile < 0 else self.profiles[profile].area
+
+    def update(self, sites: Mapping[str, Site]) -> None:
+        """Replace the register."""
+        self._sites = dict(sites)
+        self.of = self.of[:0]
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Place devices that the index has met since the last time."""
+        new = [self._profile(name) for name in self.index.names[len(self.of) :]]
+        if new:
+            self.of = np.concatenate([self.of, np.array(new, np.int64)])
+
+    def _profile(self, device: str) -> int:
+        site = self._sites.get(device)
+        if site is None:
+            return -1
+        key = (site.kind, site.area, site.sensitive, site.interval_s)
+        number = self._numbers.get(key)
+        if number is None:
+            number = self._numbers[key] = len(self.profiles)
+            self.profiles.append(site)
+        return number

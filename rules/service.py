@@ -1,0 +1,178 @@
+"""``yanchen rules``: readings → evaluations, acknowledged by Kafka before the place in the log moves on.
+
+There is no store of state. When a partition is assigned, its log is rewound so far that every
+window that could still change is replayed whole, and what was published about it is recalled;
+nothing is published of the replay, and revisions go on from where they were.
+"""
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+import structlog
+
+from domain.codec import decode_evaluation, decode_report, encode
+from domain.evaluation import Evaluation
+from domain.site import Site
+from domain.topics import EVALUATIONS, READINGS
+from rules.engine import Engine
+from rules.pack import load_packs
+from runtime.context import context_since
+from runtime.database import Pool, open_pool
+from runtime.kafka import Batch, Place, Producer, Stream, open_producer, open_stream, read_since
+from runtime.metrics import EVALUATIONS as EVALUATIONS_COUNT
+from runtime.metrics import EVENT_LAG
+from runtime.offsets import save_watermarks, saved_watermarks
+from runtime.register import Register
+from runtime.settings import Settings
+
+log = structlog.get_logger()
+
+CONSUMER: Final = "rules"
+
+_LONGEST_WINDOW_MS: Final = 3_600_000
+_CLOCKS_AHEAD_MS: Final = 600_000
+_NEIGHBOURS_EVERY_S: Final = 5.0
+_TAKE_MS: Final = 200
+_MOST: Final = 20_000
+
+
+async def run_rules(settings: Settings) -> None:
+    """Judge until cancelled.
+
+    Raises:
+        ConfigError: a pack is wrong.
+        Unavailable: a neighbour is away; judging begins again from the log.
+    """
+    async with open_pool(settings.database) as pool, open_producer(settings.kafka) as producer:
+        register = Register(pool)
+        await register.refresh()
+        bench = Bench(settings, pool, producer, register)
+        await bench.hear_neighbours()
+        async with open_stream(settings.kafka, [READINGS], "yanchen-rules", bench.start_at) as stream:
+            log.info("rules_started", devices=len(register.devices))
+            await bench.run(stream)
+
+
+class Bench:
+    """The engine of one process, and where each of its partitions stands.
+
+    Args:
+        settings: packs, grace, lateness.
+        pool: register, context, watermarks.
+        producer: takes the evaluations.
+        register: who stands where.
+    """
+
+    def __init__(self, settings: Settings, pool: Pool, producer: Producer, register: Register) -> None:
+        self._settings = settings
+        self._pool = pool
+        self._producer = producer
+        self._register = register
+        self._lateness_ms = settings.rules.lateness // timedelta(milliseconds=1)
+        self._idle_ms = settings.rules.grace // timedelta(milliseconds=1)
+        self._engine = Engine(
+            load_packs([str(path) for path in settings.rules.packs]),
+            _sites(register),
+            grace_ms=settings.rules.grace // timedelta(milliseconds=1),
+            lateness_ms=self._lateness_ms,
+        )
+        self._resume: dict[int, int] = {}
+        self._next: dict[int, int] = {}
+        self._moved_at: dict[int, float] = {}
+        self._context_heard: datetime | None = None
+        self._heard_at = 0.0
+
+    async def start_at(self, stream: Stream, places: Iterable[Place]) -> Mapping[Place, int]:
+        """Where to read each partition from: far enough back to rebuild what could still change."""
+        saved = await saved_watermarks(self._pool, CONSUMER, READINGS)
+        starts: dict[Place, int] = {}
+        for place in places:
+            partition = place[1]
+            self._engine.forget(partition)
+            self._resume[partition], watermark = saved.get(partition, (0, None))
+            self._next[partition] = self._resume[partition]
+            self._moved_at[partition] = time.monotonic()
+            if watermark is not None:
+                starts[place] = await self._rewind(stream, place, watermark)
+            elif self._resume[partition]:
+                starts[place] = self._resume[partition]
+        return starts
+
+    async def _rewind(self, stream: Stream, place: Place, watermark_ms: int) -> int:
+        changeable_ms = watermark_ms - self._lateness_ms
+        published = await read_since(
+            self._settings.kafka, (EVALUATIONS, place[1]), changeable_ms - _CLOCKS_AHEAD_MS
+        )
+        self._engine.advance(place[1], changeable_ms)
+        self._engine.recall([decode_evaluation(record.value) for record in published], place[1])
+        first = await stream.offset_at(place, changeable_ms - _LONGEST_WINDOW_MS - _CLOCKS_AHEAD_MS)
+        start = self._resume[place[1]] if first is None else min(first, self._resume[place[1]])
+        log.info(
+            "rewound", partition=place[1], records=self._resume[place[1]] - start, recalled=len(published)
+        )
+        return start
+
+    async def run(self, stream: Stream) -> None:
+        """Take, judge, publish, and only then move on."""
+        while True:
+            batch = (await stream.take(_TAKE_MS, _MOST)).get(READINGS, {})
+            issued = self._judge(batch)
+            if time.monotonic() - self._heard_at > _NEIGHBOURS_EVERY_S:
+                issued += await self.hear_neighbours()
+                issued += self._pass_time(stream, batch)
+            await self._publish(issued)
+            if batch:
+                await self._keep_place(stream, batch)
+
+    def _judge(self, batch: Batch) -> list[Evaluation]:
+        issued: list[Evaluation] = []
+        for partition, records in sorted(batch.items()):
+            known = [record for record in records if record.offset < self._resume.get(partition, 0)]
+            fresh = records[len(known) :]
+            self._engine.push([decode_report(record.value) for record in known], partition)
+            issued += self._engine.push([decode_report(record.value) for record in fresh], partition)
+            self._next[partition] = max(self._next.get(partition, 0), records[-1].offset + 1)
+            self._moved_at[partition] = time.monotonic()
+        return issued
+
+    async def hear_neighbours(self) -> list[Evaluation]:
+        """Take in what changed in the register and in the context series."""
+        self._heard_at = time.monotonic()
+        if await self._register.refresh():
+            self._engine.update_sites(_sites(self._register))
+        values, self._context_heard = await context_since(self._pool, self._context_heard)
+        return self._engine.context(values) if values else []
+
+    def _pass_time(self, stream: Stream, batch: Batch) -> list[Evaluation]:
+        """A partition in which nobody reports is moved by the clock, not by its devices' return."""
+        issued: list[Evaluation] = []
+        quiet_s = self._idle_ms / 1000
+        for _, partition in sorted(stream.assigned()):
+            silent = time.monotonic() - self._moved_at.get(partition, time.monotonic()) > quiet_s
+            if partition not in batch and silent and self._engine.watermark(partition) is not None:
+                issued += self._engine.advance(partition, int(time.time() * 1000) - self._idle_ms)
+        return issued
+
+    async def _publish(self, issued: Sequence[Evaluation]) -> None:
+        if issued:
+            await self._producer.publish(EVALUATIONS, [(item.device, encode(item)) for item in issued])
+        for item in issued:
+            EVALUATIONS_COUNT.labels(item.verdict).inc()
+
+    async def _keep_place(self, stream: Stream, batch: Batch) -> None:
+        reached = {
+            partition: (self._next[partition], self._engine.watermark(partition))
+            for partition in batch
+            if self._next[partition] >= self._resume.get(partition, 0)
+        }
+        await save_watermarks(self._pool, CONSUMER, READINGS, reached)
+        await stream.commit({(READINGS, partition): offset for partition, (offset, _) in reached.items()})
+        marks = [mark for _, mark in reached.values() if mark is not None]
+        if marks:
+            EVENT_LAG.labels(CONSUMER).set(max(0.0, time.time() - min(marks) / 1000))
+
+
+def _sites(register: Register) -> dict[str, Site]:
+    return {name: device.site for name, device in register.devices.items()}

@@ -1,0 +1,129 @@
+"""Kafka → rules → Kafka: stopped and started in the middle, the evaluations are those of the whole log."""
+
+import asyncio
+import contextlib
+import uuid
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from app.embedded.process import wait_until
+from app.embedded.stack import Stack
+from domain.codec import decode_evaluation, encode
+from domain.evaluation import Evaluation
+from domain.register import City, GridCell, GridLevel, Monitor, Place
+from domain.report import Report
+from domain.site import Site, SiteKind
+from domain.topics import EVALUATIONS, READINGS
+from rules.offline import evaluate
+from rules.pack import load_packs
+from rules.service import CONSUMER, run_rules
+from runtime.database import Pool, open_pool
+from runtime.kafka import create_topics, log_end, open_producer, read_since
+from runtime.migrations import migrate
+from runtime.offsets import done_offsets
+from runtime.register import import_city
+from runtime.settings import Database, Kafka, Rules, Settings
+
+DEVICE = f"rules-{uuid.uuid4().hex[:8]}"
+PARTITIONS = range(4)
+START = (datetime.now(UTC) - timedelta(hours=1)).replace(second=0, microsecond=0)
+CITY = City(
+    cells=(GridCell(code="320600", name="临江市", level=GridLevel.CITY),),
+    places=(
+        Place(
+            site="r", name="面馆", kind=SiteKind.RESTAURANT, area="320602", grid_code="320600", lon=0, lat=0
+        ),
+    ),
+    monitors=(Monitor(device=DEVICE, site="r"),),
+)
+
+
+@pytest.fixture
+async def settings(stack: Stack, database_url: str) -> Settings:
+    migrate(database_url)
+    return Settings(
+        kafka=Kafka(bootstrap=stack.endpoints.kafka_bootstrap),
+        database=Database(url=database_url),
+        rules=Rules(grace=timedelta(seconds=2)),
+    )
+
+
+@pytest.fixture
+async def pool(settings: Settings) -> AsyncIterator[Pool]:
+    async with open_pool(settings.database) as pool:
+        await import_city(pool, CITY)
+        yield pool
+
+
+def reports() -> list[Report]:
+    """An hour of fumes: exceeding for 30 minutes, with a late, a doubled and a flagged report."""
+    found = [
+        Report(
+            device=DEVICE,
+            at=START + timedelta(minutes=minute),
+            readings={"oil_fume": 3.0 if 10 <= minute < 40 else 0.5},
+            flags={"oil_fume": "D"} if minute == 5 else {},
+            received_at=START + timedelta(minutes=minute, seconds=1),
+        )
+        for minute in range(60)
+    ]
+    late = found.pop(12)
+    return [*found[:30], found[20], *found[30:], late]
+
+
+async def newest(settings: Settings) -> dict[uuid.UUID, Evaluation]:
+    """Of each window of our device, the last evaluation on the topic; revisions never go back."""
+    last: dict[uuid.UUID, Evaluation] = {}
+    for partition in PARTITIONS:
+        for record in await read_since(settings.kafka, (EVALUATIONS, partition), 0):
+            item = decode_evaluation(record.value)
+            if item.device == DEVICE:
+                assert item.id not in last or item.revision >= last[item.id].revision
+                last[item.id] = item
+    return last
+
+
+async def judged(settings: Settings, pool: Pool) -> None:
+    """Until rules has read the log to its end."""
+
+    async def read_to_end() -> bool:
+        return await done_offsets(pool, CONSUMER, READINGS) >= await log_end(settings.kafka, READINGS)
+
+    assert await wait_until(read_to_end, 30)
+
+
+@contextlib.asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[None]:
+    task = asyncio.create_task(run_rules(settings))
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+def said(item: Evaluation) -> tuple[object, ...]:
+    return (item.limit, item.window_start, item.verdict, item.value, item.n_valid, item.n_expected)
+
+
+async def test_a_restart_in_the_middle_gives_the_evaluations_of_the_whole_log(
+    settings: Settings, pool: Pool, tmp_path: Path
+) -> None:
+    await create_topics(settings.kafka)
+    log = reports()
+    async with open_producer(settings.kafka) as producer:
+        for part in (log[:25], log[25:45], log[45:]):
+            await producer.publish(READINGS, [(report.device, encode(report)) for report in part])
+            async with running(settings):
+                await judged(settings, pool)
+    site = Site(site="r", kind=SiteKind.RESTAURANT, area="320602")
+    whole = {said(item) for item in evaluate(log, {DEVICE: site}, [], load_packs([]))}
+    online = {said(item) for item in (await newest(settings)).values()}
+    # The last window may still be open; every closed one says what the whole log says.
+    assert online <= whole
+    assert len(whole - online) <= 1
+    assert sum(verdict == "exceed" for _, _, verdict, *_ in online) >= 2
