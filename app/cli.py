@@ -1,0 +1,52 @@
+"""The command line: ``yanchen``. Each command is a module of ``app.commands``."""
+
+import sys
+
+import typer
+
+from app.commands import (
+    dashboards,
+    decode,
+    demo,
+    demo_city,
+    doctor,
+    evaluate,
+    migrate,
+    register,
+    services,
+    simulate,
+    up,
+)
+from domain.errors import YanchenError
+
+cli = typer.Typer(
+    name="yanchen",
+    help="烟尘 Yanchen: watches the cooking fumes, dust and noise of a city.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+cli.command()(demo.demo)
+cli.command("demo-city")(demo_city.demo_city)
+cli.command()(up.up)
+cli.command()(services.ingest)
+cli.command()(services.writer)
+cli.command()(services.rules)
+cli.command()(services.alerts)
+cli.command()(services.web)
+cli.command()(migrate.migrate)
+cli.command()(doctor.doctor)
+cli.command()(decode.decode)
+cli.command()(evaluate.evaluate)
+cli.command()(simulate.simulate)
+cli.add_typer(register.app, name="register")
+cli.add_typer(dashboards.app, name="dashboards")
+
+
+def main() -> None:
+    """Run the command; what Yanchen refuses on purpose is one sentence, not a traceback."""
+    try:
+        cli()
+    except YanchenError as error:
+        print(f"yanchen: {error}", file=sys.stderr)
+        sys.exit(2)

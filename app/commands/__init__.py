@@ -1,0 +1,1 @@
+"""One module a command; ``app.cli`` puts them together."""

@@ -1,0 +1,1 @@
+"""Devices and whole cities that behave, and misbehave on purpose, with ground truth."""
