@@ -50,3 +50,7 @@ def main() -> None:
     except YanchenError as error:
         print(f"yanchen: {error}", file=sys.stderr)
         sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

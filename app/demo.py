@@ -3,7 +3,6 @@
 import asyncio
 import json
 import secrets
-import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -16,9 +15,9 @@ from typing import Final
 import msgspec
 
 from app.embedded.ports import free_port
-from app.embedded.process import Command, Process, wait_until
+from app.embedded.process import Process, wait_until
 from app.embedded.stack import Stack
-from app.fleet import Fleet, environment
+from app.fleet import Fleet, environment, yanchen
 from app.summary import Summary, accounted, summarize, waiting_notices
 from domain.errors import Unavailable
 from domain.register import Account
@@ -38,6 +37,7 @@ from simulators.plan import scenario_named
 SCENARIO: Final = "demo"
 SEED: Final = 1
 _DRAIN_S: Final = 90.0
+_START_S: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,16 +156,17 @@ async def fill_city(pool: Pool, since_ms: int) -> None:
 async def _start_simulator(env: dict[str, str], logs: Path, replay: timedelta, tally: Path) -> Process:
     broker = f"{env['YANCHEN_MQTT__HOST']}:{env['YANCHEN_MQTT__PORT']}"
     login = f"{env['YANCHEN_MQTT__USERNAME']}:{env['YANCHEN_MQTT__PASSWORD']}"
-    return await Process.spawn(
-        Command(
-            name="devices",
-            argv=[
-                *(sys.executable, "-m", "app.cli", "simulate", SCENARIO, "--seed", str(SEED)),
-                *("--mqtt", f"mqtt://{login}@{broker}"),
-                *("--hj212", f"127.0.0.1:{env['YANCHEN_INGEST__HJ212_PORT']}"),
-                *("--replay", f"{replay.total_seconds():.0f}s", "--tally", str(tally)),
-            ],
-            log=logs / "devices.log",
-            env=dict(env),
-        )
-    )
+    words = [
+        *("simulate", SCENARIO, "--seed", str(SEED)),
+        *("--mqtt", f"mqtt://{login}@{broker}"),
+        *("--hj212", f"127.0.0.1:{env['YANCHEN_INGEST__HJ212_PORT']}"),
+        *("--replay", f"{replay.total_seconds():.0f}s", "--tally", str(tally)),
+    ]
+    await asyncio.to_thread(tally.unlink, missing_ok=True)
+    simulator = await Process.spawn(yanchen("devices", words, logs, env))
+
+    async def counts() -> bool:
+        return await asyncio.to_thread(tally.exists)
+
+    await simulator.wait_ready(counts, _START_S)
+    return simulator

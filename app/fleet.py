@@ -42,6 +42,16 @@ def environment(
     }
 
 
+def yanchen(name: str, words: Sequence[str], logs: Path, env: Mapping[str, str]) -> Command:
+    """The command ``yanchen WORDS`` as a child process that finds the modules which we found."""
+    return Command(
+        name=name,
+        argv=[sys.executable, "-m", "app.cli", *words],
+        log=logs / f"{name}.log",
+        env={**env, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+    )
+
+
 class Fleet:
     """Our services, each a process of its own; used with ``async with``.
 
@@ -92,14 +102,9 @@ class Fleet:
         await self._processes[name].kill()
 
     async def _start(self, name: str) -> None:
-        command = Command(
-            name=name,
-            argv=[sys.executable, "-m", "app.cli", name],
-            log=self.logs / f"{name}.log",
-            env={**self.env, "YANCHEN_HEARTBEAT": str(self._heartbeat(name)), "PYTHONPATH": _import_path()},
-        )
         self._heartbeat(name).unlink(missing_ok=True)
-        self._processes[name] = await Process.spawn(command)
+        env = {**self.env, "YANCHEN_HEARTBEAT": str(self._heartbeat(name))}
+        self._processes[name] = await Process.spawn(yanchen(name, [name], self.logs, env))
 
     def _heartbeat(self, name: str) -> Path:
         return self.logs / f"{name}.heartbeat"
@@ -126,7 +131,3 @@ class Fleet:
         for name in self.services:
             if name in self._processes:
                 await self._processes[name].stop(within=10)
-
-
-def _import_path() -> str:
-    return os.pathsep.join(path for path in sys.path if path)

@@ -1,8 +1,7 @@
 """The web server: login, and the pages of alerts and dashboards under one roof."""
 
+import asyncio
 import secrets
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from importlib.resources import files
 from typing import Annotated, Final
 from urllib.parse import quote, urlsplit
@@ -16,7 +15,7 @@ from starlette.middleware.sessions import SessionMiddleware
 from alerts.pages import create_router as create_cases_router
 from dashboards.wall import create_router as create_wall_router
 from domain.register import Role
-from runtime.accounts import LoginNeeded, Person, check_login, person_of, remember
+from runtime.accounts import LoginNeeded, check_login, person_of, remember
 from runtime.database import Pool, open_pool, transaction
 from runtime.settings import Settings
 from runtime.texts import load_texts, pick_lang
@@ -38,7 +37,7 @@ def create_app(pool: Pool, settings: Settings) -> FastAPI:
         max_age=14 * 86_400,
     )
     app.include_router(create_cases_router(pool, settings))
-    app.include_router(create_wall_router(pool, settings))
+    app.include_router(create_wall_router(pool, settings, demo=settings.web.demo))
     app.add_exception_handler(LoginNeeded, _ask_login)
     _add_login(app, pool)
     return app
@@ -104,12 +103,6 @@ async def _ask_login(request: Request, _error: Exception) -> Response:
     return RedirectResponse(f"/login?to={quote(request.url.path + query)}", 303)
 
 
-@asynccontextmanager
-async def _serving(server: uvicorn.Server) -> AsyncIterator[None]:
-    yield
-    server.should_exit = True
-
-
 async def run_web(settings: Settings) -> None:
     """Serve the pages until cancelled.
 
@@ -126,8 +119,10 @@ async def run_web(settings: Settings) -> None:
                 timeout_graceful_shutdown=2,
             )
         )
-        async with _serving(server):
-            await server.serve()
-
-
-__all__ = ["Person", "create_app", "run_web"]
+        serving = asyncio.create_task(server.serve(), name="uvicorn")
+        try:
+            await asyncio.shield(serving)
+        except asyncio.CancelledError:
+            server.should_exit = True
+            await serving
+            raise

@@ -10,7 +10,7 @@ from domain.report import Source
 from domain.site import Device
 from domain.topics import Channel, parse_mqtt_topic
 from ingest.admission import Admitted, Bounds, Inbound, admit
-from ingest.hj212.decode import to_admitted
+from ingest.hj212.door import to_admitted
 from ingest.json_report import candidates
 from runtime.mqtt import Message, Subscriber
 

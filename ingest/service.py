@@ -40,8 +40,8 @@ async def run_ingest(settings: Settings) -> None:
             port=settings.ingest.hj212_port,
         )
         async with (
-            gateway,
             open_subscriber(settings.mqtt, MQTT_FILTERS) as subscriber,
+            gateway,  # after the subscription: an open port says that both doors are open
             asyncio.TaskGroup() as tasks,
         ):
             log.info("ingest_started", devices=len(register.devices), hj212_port=settings.ingest.hj212_port)
