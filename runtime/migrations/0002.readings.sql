@@ -92,4 +92,6 @@ CREATE TABLE evaluations (
     stored_at    timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (device, standard, limit_id, window_start)
 );
+-- The wall asks once a moment what is newest; rows are appended nearly in this order.
+CREATE INDEX evaluations_stored ON evaluations USING brin (stored_at) WITH (pages_per_range = 32);
 CREATE INDEX evaluations_exceed ON evaluations (window_start) WHERE verdict = 'exceed';

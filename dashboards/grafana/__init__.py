@@ -1,0 +1,1 @@
+"""Grafana dashboards as code: ``overview`` lists the panels, ``files`` writes them as sorted JSON."""

@@ -1,0 +1,3 @@
+-- Exceeding windows in the chosen time. Key: evaluations_exceed.
+SELECT count(*) AS "超标 exceedances" FROM evaluations
+WHERE verdict = 'exceed' AND $__timeFilter(window_start)
