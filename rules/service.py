@@ -92,12 +92,12 @@ class Bench:
             partition = place[1]
             self._engine.forget(partition)
             self._resume[partition], watermark = saved.get(partition, (0, None))
-            self._next[partition] = self._resume[partition]
-            self._moved_at[partition] = time.monotonic()
             if watermark is not None:
                 starts[place] = await self._rewind(stream, place, watermark)
             elif self._resume[partition]:
                 starts[place] = self._resume[partition]
+            self._next[partition] = starts.get(place, 0)
+            self._moved_at[partition] = time.monotonic()
         return starts
 
     async def _rewind(self, stream: Stream, place: Place, watermark_ms: int) -> int:
@@ -119,21 +119,25 @@ class Bench:
         while True:
             batch = (await stream.take(_TAKE_MS, _MOST)).get(READINGS, {})
             issued = self._judge(batch)
-            if time.monotonic() - self._heard_at > _NEIGHBOURS_EVERY_S:
+            if not self._replaying(stream) and time.monotonic() - self._heard_at > _NEIGHBOURS_EVERY_S:
                 issued += await self.hear_neighbours()
                 issued += self._pass_time(stream, batch)
             await self._publish(issued)
             if batch:
                 await self._keep_place(stream, batch)
 
+    def _replaying(self, stream: Stream) -> bool:
+        """Whether some window may still lack readings that it had before: no verdict but from the log."""
+        return any(self._next[partition] < self._resume[partition] for _, partition in stream.assigned())
+
     def _judge(self, batch: Batch) -> list[Evaluation]:
         issued: list[Evaluation] = []
         for partition, records in sorted(batch.items()):
-            known = [record for record in records if record.offset < self._resume.get(partition, 0)]
+            known = [record for record in records if record.offset < self._resume[partition]]
             fresh = records[len(known) :]
             self._engine.push([decode_report(record.value) for record in known], partition)
             issued += self._engine.push([decode_report(record.value) for record in fresh], partition)
-            self._next[partition] = max(self._next.get(partition, 0), records[-1].offset + 1)
+            self._next[partition] = records[-1].offset + 1
             self._moved_at[partition] = time.monotonic()
         return issued
 
@@ -165,7 +169,7 @@ class Bench:
         reached = {
             partition: (self._next[partition], self._engine.watermark(partition))
             for partition in batch
-            if self._next[partition] >= self._resume.get(partition, 0)
+            if self._next[partition] >= self._resume[partition]
         }
         await save_watermarks(self._pool, CONSUMER, READINGS, reached)
         await stream.commit({(READINGS, partition): offset for partition, (offset, _) in reached.items()})

@@ -147,19 +147,14 @@ class Stream:
             raise Unavailable(f"Kafka did not take the offsets: {error!r}") from error
 
     def assigned(self) -> set[Place]:
-        """The places that this member reads now."""
-        return {(place.topic, place.partition) for place in self._consumer.assignment()}
+        """The places that this member reads now, each put where it starts."""
+        return {(place.topic, place.partition) for place in self._placed & self._consumer.assignment()}
 
     async def offset_at(self, place: Place, appended_ms: int) -> int | None:
         """The first offset appended at this time or later; None if there is none."""
         found = await self._consumer.offsets_for_times({TopicPartition(*place): appended_ms})
         result = found.get(TopicPartition(*place))
         return None if result is None else int(result.offset)
-
-    async def ends(self) -> dict[Place, int]:
-        """The offset after the last record of each assigned place."""
-        ends = await self._consumer.end_offsets(list(self._consumer.assignment()))
-        return {(place.topic, place.partition): int(offset) for place, offset in ends.items()}
 
     async def place_assigned(self, assigned: Collection[TopicPartition]) -> None:
         """Put each new partition where its effects ended."""
