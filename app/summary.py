@@ -51,7 +51,7 @@ async def summarize(pool: Pool, published: int, identities: list[tuple[str, int]
     async with transaction(pool) as connection:
 
         async def rows(query: str) -> list[dict[str, Any]]:
-            return await (await connection.execute(query)).fetchall()  # type: ignore[arg-type]
+            return await (await connection.execute(query)).fetchall()
 
         async def count(query: str) -> int:
             return int((await rows(query))[0]["n"])
