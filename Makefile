@@ -35,7 +35,7 @@ test-unit: $(STAMP) ## the tests that open no socket: seconds
 	$(BIN)/pytest tests/unit
 
 bench: $(STAMP) ## the benchmarks; results in docs/performance.md
-	$(BIN)/python -m benchmarks
+	$(BIN)/python benchmarks/bench_engine.py
 
 format: $(STAMP) ## put the code into form
 	$(BIN)/ruff format $(PYTHON_DIRS)

@@ -14,6 +14,7 @@ from app.commands import (
     migrate,
     register,
     services,
+    settings,
     simulate,
     up,
 )
@@ -39,6 +40,7 @@ cli.command()(doctor.doctor)
 cli.command()(decode.decode)
 cli.command()(evaluate.evaluate)
 cli.command()(simulate.simulate)
+cli.command()(settings.settings)
 cli.add_typer(register.app, name="register")
 cli.add_typer(dashboards.app, name="dashboards")
 
