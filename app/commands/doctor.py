@@ -10,7 +10,9 @@ from app.embedded.doctor import examine
 def doctor() -> None:
     """Look for the parts of the embedded stack; exit code 1 when one cannot be had."""
     findings = examine()
-    table = Table("", "part", "found", "stands in", "cost", title="yanchen doctor")
+    table = Table("", "part", title="yanchen doctor")
+    for name in ("found", "stands in", "cost"):
+        table.add_column(name, overflow="fold")
     for finding in findings:
         table.add_row(
             "[green]✓[/]" if finding.ok else "[red]✗[/]",
