@@ -14,10 +14,12 @@ import structlog
 
 from domain.codec import decode_evaluation, decode_report, encode
 from domain.evaluation import Evaluation
+from domain.instant import from_ms
 from domain.site import Site
 from domain.topics import EVALUATIONS, READINGS
 from rules.engine import Engine
 from rules.pack import load_packs
+from rules.recall import last_judged
 from runtime.context import context_since
 from runtime.database import Pool, open_pool
 from runtime.kafka import Batch, Place, Producer, Stream, open_producer, open_stream, read_since
@@ -72,8 +74,9 @@ class Bench:
         self._register = register
         self._lateness_ms = settings.rules.lateness // timedelta(milliseconds=1)
         self._idle_ms = settings.rules.grace // timedelta(milliseconds=1)
+        self._packs = load_packs([str(path) for path in settings.rules.packs])
         self._engine = Engine(
-            load_packs([str(path) for path in settings.rules.packs]),
+            self._packs,
             _sites(register),
             grace_ms=settings.rules.grace // timedelta(milliseconds=1),
             lateness_ms=self._lateness_ms,
@@ -106,7 +109,8 @@ class Bench:
             self._settings.kafka, (EVALUATIONS, place[1]), changeable_ms - _CLOCKS_AHEAD_MS
         )
         self._engine.advance(place[1], changeable_ms)
-        self._engine.recall([decode_evaluation(record.value) for record in published], place[1])
+        older = await last_judged(self._pool, self._packs, from_ms(changeable_ms))
+        self._engine.recall([*older, *(decode_evaluation(record.value) for record in published)], place[1])
         first = await stream.offset_at(place, changeable_ms - _LONGEST_WINDOW_MS - _CLOCKS_AHEAD_MS)
         start = self._resume[place[1]] if first is None else min(first, self._resume[place[1]])
         log.info(

@@ -5,10 +5,12 @@ import contextlib
 import uuid
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
+from alerts.store import evaluations
 from app.embedded.process import wait_until
 from app.embedded.stack import Stack
 from domain.codec import decode_evaluation, encode
@@ -20,7 +22,7 @@ from domain.topics import EVALUATIONS, READINGS
 from rules.offline import evaluate
 from rules.pack import load_packs
 from rules.service import CONSUMER, run_rules
-from runtime.database import Pool, open_pool
+from runtime.database import Pool, open_pool, transaction
 from runtime.kafka import create_topics, log_end, open_producer, read_since
 from runtime.migrations import migrate
 from runtime.offsets import done_offsets
@@ -74,13 +76,13 @@ def reports() -> list[Report]:
     return [*found[:30], found[20], *found[30:], late]
 
 
-async def newest(settings: Settings) -> dict[uuid.UUID, Evaluation]:
+async def newest(settings: Settings, device: str = DEVICE) -> dict[uuid.UUID, Evaluation]:
     """Of each window of our device, the last evaluation on the topic; revisions never go back."""
     last: dict[uuid.UUID, Evaluation] = {}
     for partition in PARTITIONS:
         for record in await read_since(settings.kafka, (EVALUATIONS, partition), 0):
             item = decode_evaluation(record.value)
-            if item.device == DEVICE:
+            if item.device == device:
                 assert item.id not in last or item.revision >= last[item.id].revision
                 last[item.id] = item
     return last
@@ -110,6 +112,22 @@ def said(item: Evaluation) -> tuple[object, ...]:
     return (item.limit, item.window_start, item.verdict, item.value, item.n_valid, item.n_expected)
 
 
+async def test_a_silence_across_a_restart_is_judged_as_gaps(settings: Settings, pool: Pool) -> None:
+    """First here: its partition must not have seen newer reports before."""
+    hasty = settings.model_copy(
+        update={"rules": Rules(grace=timedelta(seconds=2), lateness=timedelta(hours=1))}
+    )
+    silent = f"silent-{uuid.uuid4().hex[:8]}"
+    await import_city(pool, City(monitors=(Monitor(device=silent, site="r"),)))
+    long_ago = START - timedelta(hours=5)
+    await judge_and_store(hasty, pool, [fume(silent, long_ago + timedelta(minutes=n)) for n in range(12)])
+    await judge_and_store(hasty, pool, [fume(silent, START + timedelta(minutes=n)) for n in range(12)])
+    starts = sorted(item.window_start for item in (await newest(settings, silent)).values())
+    assert starts
+    assert all(later - earlier == timedelta(minutes=10) for earlier, later in pairwise(starts))
+    assert starts[-1] - starts[0] >= timedelta(hours=5)
+
+
 async def test_a_restart_in_the_middle_gives_the_evaluations_of_the_whole_log(
     settings: Settings, pool: Pool, tmp_path: Path
 ) -> None:
@@ -127,3 +145,18 @@ async def test_a_restart_in_the_middle_gives_the_evaluations_of_the_whole_log(
     assert online <= whole
     assert len(whole - online) <= 1
     assert sum(verdict == "exceed" for _, _, verdict, *_ in online) >= 2
+
+
+def fume(device: str, at: datetime) -> Report:
+    return Report(device=device, at=at, readings={"oil_fume": 0.5}, received_at=at)
+
+
+async def judge_and_store(settings: Settings, pool: Pool, log: list[Report]) -> None:
+    """Publish, judge in a life of its own, and store what alerts would have stored by then."""
+    async with open_producer(settings.kafka) as producer:
+        await producer.publish(READINGS, [(report.device, encode(report)) for report in log])
+    async with running(settings):
+        await judged(settings, pool)
+    found = (await newest(settings, log[0].device)).values()
+    async with transaction(pool) as connection:
+        await evaluations.write(connection, list(found))

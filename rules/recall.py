@@ -1,0 +1,57 @@
+"""What was judged last of each device: a silence that a restart falls into is still judged as a gap."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from domain.evaluation import Evaluation, Verdict
+from rules.pack import Pack
+from runtime.database import Pool, transaction
+
+# One step down the primary key for each device and limit, however long its history is.
+_LAST: Final = """
+    SELECT last.* FROM devices
+    CROSS JOIN unnest(%s::text[], %s::text[]) AS held (standard, limit_id)
+    CROSS JOIN LATERAL (
+        SELECT * FROM evaluations
+        WHERE evaluations.device = devices.device AND evaluations.standard = held.standard
+          AND evaluations.limit_id = held.limit_id
+          AND window_start < %s AND window_start > %s - interval '31 days'
+        ORDER BY window_start DESC LIMIT 1
+    ) AS last
+"""
+
+
+async def last_judged(pool: Pool, packs: Sequence[Pack], before: datetime) -> list[Evaluation]:
+    """The newest stored evaluation of each device and limit whose window starts before an instant.
+
+    A silence of more than 31 days is not told as gaps.
+    """
+    held = [(pack.standard, limit.id) for pack in packs for limit in pack.limit]
+    async with transaction(pool) as connection:
+        found = await connection.execute(
+            _LAST, ([standard for standard, _ in held], [limit for _, limit in held], before, before)
+        )
+        return [_evaluation(row) for row in await found.fetchall()]
+
+
+def _evaluation(row: Mapping[str, Any]) -> Evaluation:
+    return Evaluation(
+        device=row["device"],
+        standard=row["standard"],
+        limit=row["limit_id"],
+        factor=row["factor"],
+        window_start=row["window_start"],
+        window_end=row["window_end"],
+        statistic=row["statistic"],
+        value=row["value"],
+        limit_value=row["limit_value"],
+        unit=row["unit"],
+        verdict=Verdict(row["verdict"]),
+        n_valid=row["n_valid"],
+        n_expected=row["n_expected"],
+        adjustments=tuple(row["adjustments"]),
+        clause=row["clause"],
+        revision=row["revision"],
+        final=row["final"],
+    )
