@@ -23,7 +23,7 @@ class Channel(StrEnum):
     STATUS = "status"  # online / offline, the last will
 
 
-MQTT_FILTERS: Final = tuple(f"{MQTT_ROOT}/+/{channel}" for channel in Channel)
+_CHANNELS: Final = {channel.value: channel for channel in Channel}
 
 
 def mqtt_topic(device: str, channel: Channel) -> str:
@@ -38,7 +38,8 @@ def parse_mqtt_topic(topic: str) -> tuple[str, Channel]:
         Rejected: the topic is not ``yanchen/v1/{device}/{channel}``.
     """
     root, _, rest = topic.partition(f"{MQTT_ROOT}/")
-    device, _, channel = rest.partition("/")
-    if root or not device or channel not in set(Channel):
+    device, _, name = rest.partition("/")
+    channel = _CHANNELS.get(name)
+    if root or not device or channel is None:
         raise Rejected(Reason.BAD_TOPIC, f"topic {topic!r} is not {MQTT_ROOT}/{{device}}/{{channel}}")
-    return device, Channel(channel)
+    return device, channel

@@ -5,7 +5,7 @@ loses only that reading; the refusal is recorded with the report's bytes.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -73,9 +73,16 @@ class Admitted:
     reports: tuple[Report, ...] = ()
     rejected: tuple[RejectedMessage, ...] = ()
 
-    def __add__(self, other: "Admitted") -> "Admitted":
-        """Both together, in order."""
-        return Admitted(self.reports + other.reports, self.rejected + other.rejected)
+
+def merge(parts: Iterable[Admitted]) -> Admitted:
+    """All of them as one, in order."""
+    kept = list(parts)
+    if len(kept) == 1:
+        return kept[0]
+    return Admitted(
+        tuple(report for part in kept for report in part.reports),
+        tuple(letter for part in kept for letter in part.rejected),
+    )
 
 
 def admit(candidate: Candidate, inbound: Inbound, register: Mapping[str, Device], bounds: Bounds) -> Admitted:

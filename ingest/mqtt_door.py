@@ -9,7 +9,7 @@ from domain.errors import Reason, Rejected
 from domain.report import Source
 from domain.site import Device
 from domain.topics import Channel, parse_mqtt_topic
-from ingest.admission import Admitted, Bounds, Inbound, admit
+from ingest.admission import Admitted, Bounds, Inbound, admit, merge
 from ingest.hj212.door import to_admitted
 from ingest.json_report import candidates
 from runtime.mqtt import Message, Subscriber
@@ -49,9 +49,7 @@ async def run_mqtt_door(
         messages = await subscriber.take(_MOST)
         statuses = [message for message in messages if message.topic.endswith(f"/{Channel.STATUS}")]
         data = [message for message in messages if not message.topic.endswith(f"/{Channel.STATUS}")]
-        admitted = Admitted()
-        for message in data:
-            admitted += decode(message, register(), bounds, max_payload)
+        admitted = merge(decode(message, register(), bounds, max_payload) for message in data)
         await publish(admitted)
         if statuses:
             await say_online([_online(message) for message in statuses])
@@ -74,12 +72,10 @@ def decode(message: Message, register: Mapping[str, Device], bounds: Bounds, max
             raise _too_large(message, max_payload)
         if channel is Channel.HJ212:
             return to_admitted(message.payload, inbound, register, bounds, device)
-        found = Admitted()
-        for candidate in candidates(message.payload, device):
-            found += admit(candidate, inbound, register, bounds)
+        found = candidates(message.payload, device)
     except Rejected as error:
         return Admitted(rejected=(inbound.refuse(error, device),))
-    return found
+    return merge(admit(candidate, inbound, register, bounds) for candidate in found)
 
 
 def _too_large(message: Message, max_payload: int) -> Rejected:

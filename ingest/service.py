@@ -5,10 +5,10 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import structlog
 
-from domain.topics import MQTT_FILTERS
 from ingest.admission import Bounds
 from ingest.gateway import Gateway
 from ingest.intake import Intake
+from ingest.members import client_id, subscription
 from ingest.mqtt_door import run_mqtt_door
 from ingest.writer import CONSUMER, TOPICS, run_writer
 from runtime.database import Pool, open_pool, transaction
@@ -27,6 +27,7 @@ async def run_ingest(settings: Settings) -> None:
     Raises:
         Unavailable: a neighbour is away; nothing unconfirmed was acknowledged.
     """
+    session = settings.mqtt.model_copy(update={"client_id": client_id(settings)})
     bounds = Bounds(max_future=settings.ingest.max_future, max_age=settings.ingest.max_age)
     async with open_pool(settings.database) as pool, open_producer(settings.kafka) as producer:
         register = Register(pool)
@@ -40,7 +41,9 @@ async def run_ingest(settings: Settings) -> None:
             port=settings.ingest.hj212_port,
         )
         async with (
-            open_subscriber(settings.mqtt, MQTT_FILTERS) as subscriber,
+            open_subscriber(
+                session, subscription(settings.ingest.member, settings.ingest.members)
+            ) as subscriber,
             gateway,  # after the subscription: an open port says that both doors are open
             asyncio.TaskGroup() as tasks,
         ):

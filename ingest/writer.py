@@ -1,24 +1,30 @@
 """The writer: Kafka → TimescaleDB, every reading once, every report accounted for.
 
 One transaction holds a batch's readings, its report rows, the ledger and the offsets,
-so the counts stay true whatever is killed. Rows go into the table in the key's order:
-that doubles the rate of the conflict path (design §7).
+so the counts stay true whatever is killed. What is new for certain (``ingest.marks``) is copied
+straight into the tables, in the key's order; the rest goes by a staging table that is held against
+them. Either way the first stored wins.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 
-import msgspec
 import structlog
+from psycopg import sql
+from psycopg.errors import UniqueViolation
 
 from domain.codec import decode_rejected, decode_report
 from domain.errors import Reason
 from domain.report import RejectedMessage, Report, Scope
-from domain.site import Device
 from domain.topics import READINGS, REJECTED
+from ingest.arrival import Arrival, Counts, count, hour_of, sort_out
+from ingest.copy_rows import READINGS as READING_COLUMNS
+from ingest.copy_rows import REPORTS as REPORT_COLUMNS
+from ingest.copy_rows import in_key_order, pack_readings, pack_report, stream, to_us
+from ingest.marks import Marks
 from runtime.database import Connection, Pool, transaction
 from runtime.kafka import Batch, Record, Stream
 from runtime.metrics import EVENT_LAG, REPORTS_DUPLICATE, REPORTS_STORED
@@ -28,42 +34,36 @@ from runtime.register import Register
 log = structlog.get_logger()
 
 CONSUMER: Final = "writer"
+_MOST: Final = 20_000
+"""Reports of one transaction: in a backlog, enough rows for each point to lie together."""
 
-_STAGE_REPORTS: Final = """
-    CREATE TEMP TABLE IF NOT EXISTS staged_reports (
-        point_id integer, at timestamptz, seq bigint, received_at timestamptz, source text, raw text
-    ) ON COMMIT DELETE ROWS
-"""
-_STAGE_READINGS: Final = """
-    CREATE TEMP TABLE IF NOT EXISTS staged_readings (
-        point_id integer, factor text, at timestamptz, value double precision, flag text,
-        received_at timestamptz
-    ) ON COMMIT DELETE ROWS
+_STAGE: Final = """
+    CREATE TEMP TABLE IF NOT EXISTS staged_reports (LIKE reports INCLUDING DEFAULTS) ON COMMIT DELETE ROWS;
+    CREATE TEMP TABLE IF NOT EXISTS staged_readings (LIKE readings INCLUDING DEFAULTS) ON COMMIT DELETE ROWS
 """
 # DISTINCT ON in the order of arrival keeps the first of a batch: the first stored wins (design §5).
 _KEEP_REPORTS: Final = """
     INSERT INTO reports (point_id, at, seq, received_at, source, raw)
-    SELECT DISTINCT ON (point_id, at) point_id, at, seq, received_at, source, raw::jsonb
+    SELECT DISTINCT ON (point_id, at) point_id, at, seq, received_at, source, raw
     FROM staged_reports ORDER BY point_id, at, ctid
     ON CONFLICT DO NOTHING RETURNING point_id, at
 """
 _KEEP_READINGS: Final = """
     INSERT INTO readings (point_id, factor, at, value, flag, received_at)
-    SELECT DISTINCT ON (point_id, factor COLLATE "C", at)
-           point_id, factor, at, value, flag::"char", received_at
-    FROM staged_readings ORDER BY point_id, factor COLLATE "C", at, ctid
+    SELECT DISTINCT ON (point_id, factor, at) point_id, factor, at, value, flag, received_at
+    FROM staged_readings ORDER BY point_id, factor, at, ctid
     ON CONFLICT DO NOTHING
 """
 _COUNT: Final = """
     INSERT INTO ledger AS kept (device, hour, stored, duplicate, rejected)
-    VALUES (%s, date_trunc('hour', %s::timestamptz), %s, %s, %s)
+    SELECT * FROM unnest(%s::text[], %s::timestamptz[], %s::int[], %s::int[], %s::int[])
     ON CONFLICT (device, hour) DO UPDATE
     SET stored = kept.stored + excluded.stored, duplicate = kept.duplicate + excluded.duplicate,
         rejected = kept.rejected + excluded.rejected
 """
 _NEWEST: Final = """
-    UPDATE devices SET last_report_at = greatest(coalesce(last_report_at, '-infinity'), %s)
-    WHERE device = %s
+    UPDATE devices SET last_report_at = greatest(coalesce(last_report_at, '-infinity'), said.at)
+    FROM unnest(%s::text[], %s::timestamptz[]) AS said (device, at) WHERE devices.device = said.device
 """
 _DEAD_LETTER: Final = """
     INSERT INTO rejected (topic, partition, log_offset, payload, origin, received_at, reason, detail,
@@ -93,34 +93,74 @@ async def run_writer(pool: Pool, stream: Stream, register: Register) -> None:
     Raises:
         Unavailable: Kafka or the database is away; what was not committed comes again.
     """
+    marks = Marks()
     while True:
-        taken = await stream.take()
+        taken = await stream.take(most=_MOST)
         for topic, batch in taken.items():
-            tally = await write(pool, register, topic, batch)
+            tally = await write(pool, register, topic, batch, marks)
             await stream.commit(ends_of(topic, batch))
             REPORTS_STORED.inc(tally.stored)
             REPORTS_DUPLICATE.inc(tally.duplicate)
 
 
-async def write(pool: Pool, register: Register, topic: str, batch: Batch) -> Tally:
-    """Store one batch of one topic in one transaction."""
+async def write(
+    pool: Pool, register: Register, topic: str, batch: Batch, marks: Marks | None = None
+) -> Tally:
+    """Store one batch of one topic in one transaction.
+
+    Args:
+        pool: the database.
+        register: the devices.
+        topic: ``readings`` or ``readings.rejected``.
+        batch: what came.
+        marks: what this writer knows of what is stored; without them every row is looked up.
+    """
+    if topic == REJECTED:
+        return await _write_letters(pool, batch)
+    try:
+        return await _write_batch(pool, register, batch, marks)
+    except UniqueViolation:
+        if marks is None:
+            raise
+        log.warning("marks_were_wrong", partitions=sorted(batch))
+        marks.forget()
+        return await _write_batch(pool, register, batch, None)
+
+
+async def _write_letters(pool: Pool, batch: Batch) -> Tally:
     async with transaction(pool) as connection:
-        records = await claim(connection, CONSUMER, topic, batch)
-        if topic == REJECTED:
-            letters = [(record, decode_rejected(record.value)) for record in records]
-            return await _write_rejected(connection, topic, letters)
+        records = await claim(connection, CONSUMER, REJECTED, batch)
+        letters = [(record, decode_rejected(record.value)) for record in records]
+        return await _write_rejected(connection, REJECTED, letters)
+
+
+async def _write_batch(pool: Pool, register: Register, batch: Batch, marks: Marks | None) -> Tally:
+    async with transaction(pool) as connection:
+        if marks is not None:
+            await marks.check(connection, CONSUMER, READINGS, batch)
+        records = await claim(connection, CONSUMER, READINGS, batch)
         reports = [(record, decode_report(record.value)) for record in records]
         if any(report.device not in register.devices for _, report in reports):
             await register.refresh()
-        known = [report for _, report in reports if report.device in register.devices]
-        stray = [
-            (record, _stray(record, report))
+        devices = register.devices
+        arrivals = [
+            Arrival(
+                partition=record.partition,
+                point=devices[report.device].point_id,
+                at_us=to_us(report.instant),
+                report=report,
+            )
             for record, report in reports
-            if report.device not in register.devices
+            if report.device in devices
         ]
-        return await _write_reports(connection, known, register.devices) + await _write_rejected(
-            connection, topic, stray
-        )
+        stray = [
+            (record, _stray(record, report)) for record, report in reports if report.device not in devices
+        ]
+        tally = await _write_reports(connection, arrivals, marks)
+        tally += await _write_rejected(connection, READINGS, stray)
+    if marks is not None:
+        marks.keep(batch, arrivals)
+    return tally
 
 
 def _stray(record: Record, report: Report) -> RejectedMessage:
@@ -136,92 +176,66 @@ def _stray(record: Record, report: Report) -> RejectedMessage:
     )
 
 
-async def _write_reports(
-    connection: Connection, reports: Sequence[Report], devices: Mapping[str, Device]
-) -> Tally:
-    if not reports:
+async def _write_reports(connection: Connection, arrivals: Sequence[Arrival], marks: Marks | None) -> Tally:
+    if not arrivals:
         return Tally()
-    await _stage(connection, reports, devices)
-    cursor = await connection.execute(_KEEP_REPORTS)
-    stored = {(row["point_id"], row["at"]) for row in await cursor.fetchall()}
-    await connection.execute(_KEEP_READINGS)
-    await _account(connection, reports, devices, stored)
-    newest = max(report.instant for report in reports)
-    EVENT_LAG.labels(CONSUMER).set(max(0.0, datetime.now(newest.tzinfo).timestamp() - newest.timestamp()))
-    return Tally(len(stored), len(reports) - len(stored))
+    known = await marks.of(connection, arrivals) if marks else None
+    sorted_out = sort_out(arrivals, known)
+    await _copy(connection, "reports", "readings", sorted_out.new)
+    again = await _keep_what_is_new(connection, sorted_out.unsure) if sorted_out.unsure else set()
+    counts = count(arrivals, {(one.point, one.at_us) for one in sorted_out.new} | again)
+    await _account(connection, counts, arrivals)
+    newest = max(one.report.instant for one in arrivals)
+    EVENT_LAG.labels(CONSUMER).set(max(0.0, datetime.now(UTC).timestamp() - newest.timestamp()))
+    stored = sum(stored for stored, _ in counts.values())
+    return Tally(stored, len(arrivals) - stored)
 
 
-async def _stage(connection: Connection, reports: Sequence[Report], devices: Mapping[str, Device]) -> None:
-    await connection.execute(_STAGE_READINGS)
-    await connection.execute(_STAGE_REPORTS)
-    async with connection.cursor() as cursor:
-        async with cursor.copy(
-            "COPY staged_reports (point_id, at, seq, received_at, source, raw) FROM STDIN (FORMAT BINARY)"
-        ) as copy:
-            copy.set_types(["int4", "timestamptz", "int8", "timestamptz", "text", "text"])
-            for report in reports:
-                await copy.write_row(_report_row(report, devices))
-        async with cursor.copy(
-            "COPY staged_readings (point_id, factor, at, value, flag, received_at) FROM STDIN (FORMAT BINARY)"
-        ) as copy:
-            copy.set_types(["int4", "text", "timestamptz", "float8", "text", "timestamptz"])
-            for row in _reading_rows(reports, devices):
-                await copy.write_row(row)
-
-
-def _report_row(report: Report, devices: Mapping[str, Device]) -> tuple[object, ...]:
-    raw = msgspec.json.encode(report.raw).decode() if report.raw else None
-    return (
-        devices[report.device].point_id,
-        report.instant,
-        report.seq,
-        report.received_at or report.instant,
-        report.source,
-        raw,
-    )
-
-
-def _reading_rows(reports: Iterable[Report], devices: Mapping[str, Device]) -> list[tuple[object, ...]]:
-    return [
-        (
-            devices[report.device].point_id,
-            factor,
-            report.instant,
-            value,
-            report.flags.get(factor, "N"),
-            report.received_at or report.instant,
-        )
-        for report in reports
-        for factor, value in report.readings.items()
-    ]
-
-
-async def _account(
-    connection: Connection,
-    reports: Sequence[Report],
-    devices: Mapping[str, Device],
-    stored: set[tuple[int, datetime]],
+async def _copy(
+    connection: Connection, reports: str, readings: str, arrivals: Sequence[Arrival], *, ordered: bool = True
 ) -> None:
-    """Count each report once as stored, and its repeats as duplicates."""
-    left = set(stored)
-    counts: Counter[tuple[str, datetime, bool]] = Counter()
+    """COPY the rows of these arrivals into two tables."""
+    rows = [pack_report(one.point, one.at_us, one.report) for one in arrivals]
+    await _copy_rows(connection, reports, REPORT_COLUMNS, sorted(rows) if ordered else rows)
+    rows = [row for one in arrivals for row in pack_readings(one.point, one.at_us, one.report)]
+    await _copy_rows(connection, readings, READING_COLUMNS, in_key_order(rows) if ordered else rows)
+
+
+async def _copy_rows(connection: Connection, table: str, columns: str, rows: Iterable[bytes]) -> None:
+    # The names are ours.
+    statement = sql.SQL(f"COPY {table} ({columns}) FROM STDIN (FORMAT BINARY)")
+    async with connection.cursor() as cursor, cursor.copy(statement) as copy:
+        await copy.write(stream(rows))
+
+
+async def _keep_what_is_new(connection: Connection, unsure: Sequence[Arrival]) -> set[tuple[int, int]]:
+    """Store what the tables do not have yet; the (point, µs) of the reports among it."""
+    await connection.execute(_STAGE)
+    await _copy(connection, "staged_reports", "staged_readings", unsure, ordered=False)
+    cursor = await connection.execute(_KEEP_REPORTS)
+    stored = {(row["point_id"], to_us(row["at"])) for row in await cursor.fetchall()}
+    await connection.execute(_KEEP_READINGS)
+    return stored
+
+
+async def _account(connection: Connection, counts: Counts, arrivals: Iterable[Arrival]) -> None:
+    places = sorted(counts)  # in one order, so that two writers wait for each other and do not lock up
+    await connection.execute(
+        _COUNT,
+        (
+            [device for device, _ in places],
+            [hour for _, hour in places],
+            [counts[place][0] for place in places],
+            [counts[place][1] for place in places],
+            [0] * len(places),
+        ),
+    )
     newest: dict[str, datetime] = {}
-    for report in reports:
-        key = (devices[report.device].point_id, report.instant)
-        first = key in left
-        left.discard(key)
-        hour = report.instant.replace(minute=0, second=0, microsecond=0)
-        counts[report.device, hour, first] += 1
-        newest[report.device] = max(newest.get(report.device, report.instant), report.instant)
-    async with connection.cursor() as cursor:
-        await cursor.executemany(
-            _COUNT,
-            [
-                (device, hour, count if first else 0, 0 if first else count, 0)
-                for (device, hour, first), count in sorted(counts.items())
-            ],
-        )
-        await cursor.executemany(_NEWEST, [(at, device) for device, at in sorted(newest.items())])
+    for one in arrivals:
+        at = one.report.instant
+        newest[one.report.device] = max(newest.get(one.report.device, at), at)
+    devices = sorted(newest)
+    await connection.execute(_NEWEST, (devices, [newest[device] for device in devices]))
 
 
 async def _write_rejected(
@@ -230,10 +244,12 @@ async def _write_rejected(
     rows = [(topic, *_letter_row(record, letter)) for record, letter in letters]
     async with connection.cursor() as cursor:
         await cursor.executemany(_DEAD_LETTER, rows)
-        whole = [letter for _, letter in letters if letter.scope is Scope.REPORT]
-        await cursor.executemany(
-            _COUNT, [(letter.device or "", letter.received_at, 0, 0, 1) for letter in whole]
-        )
+    whole = [letter for _, letter in letters if letter.scope is Scope.REPORT]
+    refused = Counter((_text(letter.device) or "", hour_of(letter.received_at)) for letter in whole)
+    places = sorted(refused)
+    nothing = [0] * len(places)
+    names, hours = [device for device, _ in places], [hour for _, hour in places]
+    await connection.execute(_COUNT, (names, hours, nothing, nothing, [refused[place] for place in places]))
     return Tally(rejected=len(whole))
 
 
@@ -245,12 +261,17 @@ def _letter_row(record: Record, letter: RejectedMessage) -> tuple[object, ...]:
         letter.origin,
         letter.received_at,
         letter.reason.value,
-        letter.detail.replace("\x00", "\ufffd"),  # PostgreSQL's text holds no NUL
-        letter.device.replace("\x00", "\ufffd") if letter.device else None,
+        _text(letter.detail),
+        _text(letter.device),
         letter.scope.value,
         list(letter.factors),
         letter.source,
     )
+
+
+def _text(said: str | None) -> str | None:
+    """Text as PostgreSQL holds it: without NUL."""
+    return said.replace("\x00", "\ufffd") if said else said
 
 
 TOPICS: Final = (READINGS, REJECTED)

@@ -4,22 +4,25 @@ The broker may have ``receive_maximum`` messages on their way to us; that is the
 what we hold, and the back-pressure. A message is acknowledged on the connection that
 brought it: after a reconnect the broker sends it again under a number that may by then
 belong to another message, so what came over the old connection is forgotten, not acknowledged.
+
+The packets are mqtt5's, a codec without I/O: a thirtieth of paho's processor time for a
+message (docs/performance.md). What is ours is the conversation: connect, subscribe, take,
+acknowledge, ping, and connect again.
 """
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+import random
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
+import mqtt5
+import msgspec
 import structlog
-from paho.mqtt.client import Client, MQTTMessage
-from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
-from paho.mqtt.packettypes import PacketTypes
-from paho.mqtt.properties import Properties
-from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from domain.errors import Unavailable
 from runtime.settings import Mqtt as MqttSettings
@@ -28,47 +31,136 @@ log = structlog.get_logger()
 
 _SESSION_S: Final = 7 * 86_400
 _CONNECT_WAIT_S: Final = 15.0
+_KEEP_ALIVE_S: Final = 30
+_GOOD_BYE_S: Final = 2.0
+_FIRST_PAUSE_S: Final = 0.5
+_LONGEST_PAUSE_S: Final = 15.0
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
-    """A publication, not acknowledged yet."""
+class Message(msgspec.Struct, frozen=True, gc=False):
+    """A publication, not acknowledged yet.
+
+    Attributes:
+        topic: where it was published.
+        payload: as it came.
+        received_at: when.
+        packet_id: its number on the connection that brought it; none at QoS 0.
+        connection: which connection that was, counted from 1.
+    """
 
     topic: str
     payload: bytes
-    retained: bool
     received_at: datetime
-    mid: int
-    qos: int
+    packet_id: int | None
     connection: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subscription:
+    """What a session subscribes to, and what it no longer wants of what it may have kept.
+
+    A session outlives its process, with its filters: one that is not wanted any more must be taken back.
+    """
+
+    wanted: Sequence[str]
+    unwanted: Sequence[str] = ()
+
+
+class _Line(asyncio.Protocol):
+    """One connection: packets in, packets out, and the sentence that says why it ended."""
+
+    def __init__(self, number: int, on_change: Callable[[], None]) -> None:
+        self.number = number
+        self.arrived: deque[Message] = deque()
+        self.answers: asyncio.Queue[mqtt5.Packet | None] = asyncio.Queue()
+        self.lost: str | None = None
+        self._on_change = on_change
+        self._rest = b""
+        self._heard = False
+        self._transport: asyncio.Transport | None = None
+        self._pinging: asyncio.TimerHandle | None = None
+
+    def send(self, *packets: bytes) -> None:
+        """Write packets; into the void when the connection is gone."""
+        if self._transport is not None:
+            self._transport.write(b"".join(packets))
+
+    async def answer(self, question: bytes) -> mqtt5.Packet:
+        """Write a packet and wait for what answers it.
+
+        Raises:
+            ConnectionError: the broker hung up instead.
+        """
+        self.send(question)
+        packet = await self.answers.get()
+        if packet is None:
+            raise ConnectionError(self.lost)
+        return packet
+
+    def keep_alive(self) -> None:
+        """Ping every half interval; a broker that was silent for that long is gone."""
+        self._heard = False
+        self.send(mqtt5.PingReqPacket().write())
+        self._pinging = asyncio.get_running_loop().call_later(_KEEP_ALIVE_S / 2, self._check_alive)
+
+    def _check_alive(self) -> None:
+        if self._heard:
+            self.keep_alive()
+        else:
+            self.hang_up("the broker does not answer our ping")
+
+    def hang_up(self, why: str) -> None:
+        """End the connection here and now."""
+        self.lost = self.lost or why
+        if self._transport is not None:
+            self._transport.abort()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport), "a stream"
+        self._transport = transport
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.lost = self.lost or f"the broker closed the connection{f': {exc}' if exc else ''}"
+        if self._pinging is not None:
+            self._pinging.cancel()
+        self.answers.put_nowait(None)
+        self._on_change()
+
+    def data_received(self, data: bytes) -> None:
+        self._heard = True
+        buffer = memoryview(self._rest + data if self._rest else data)
+        now = datetime.now(UTC)
+        try:
+            while buffer:
+                packet, size = mqtt5.read(buffer)
+                buffer = buffer[size:]
+                self._received(packet, now)
+        except IndexError:  # mqtt5's word for a packet whose rest has not come yet
+            pass
+        except ValueError as error:
+            self.hang_up(f"the broker sent what is not MQTT 5: {error}")
+        self._rest = bytes(buffer)
+        if self.arrived:
+            self._on_change()
+
+    def _received(self, packet: mqtt5.Packet, now: datetime) -> None:
+        if isinstance(packet, mqtt5.PublishPacket):
+            self.arrived.append(Message(packet.topic, packet.payload, now, packet.packet_id, self.number))
+        elif isinstance(packet, mqtt5.DisconnectPacket):
+            self.hang_up(f"the broker said good-bye: {packet.reason_code.name}")
+        elif not isinstance(packet, mqtt5.PingRespPacket):
+            self.answers.put_nowait(packet)
 
 
 class Subscriber:
     """Messages of one persistent session, in order of arrival."""
 
-    def __init__(self, settings: MqttSettings, filters: Sequence[str]) -> None:
+    def __init__(self, settings: MqttSettings, subscription: Subscription) -> None:
         self._settings = settings
-        self._filters = filters
-        self._loop = asyncio.get_running_loop()
-        self._arrived: asyncio.Queue[Message | Unavailable] = asyncio.Queue()
-        self._ready: asyncio.Future[None] = self._loop.create_future()
-        self._connection = 0
-        self._client = self._make_client()
-
-    def _make_client(self) -> Client:
-        client = Client(
-            CallbackAPIVersion.VERSION2,
-            client_id=self._settings.client_id,
-            protocol=MQTTProtocolVersion.MQTTv5,
-            manual_ack=True,
-        )
-        client.username_pw_set(self._settings.username, self._settings.password or None)
-        client.reconnect_delay_set(1, 15)
-        client.on_connect = self._on_connect
-        client.on_disconnect = self._on_disconnect
-        client.on_subscribe = self._on_subscribe
-        client.on_message = self._on_message
-        return client
+        self._subscription = subscription
+        self._changed = asyncio.Event()
+        self._line = _Line(0, self._changed.set)
+        self._line.lost = "not connected yet"
 
     async def connect(self) -> None:
         """Connect and subscribe.
@@ -76,111 +168,115 @@ class Subscriber:
         Raises:
             Unavailable: the broker does not answer, or refuses us.
         """
-        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
-        properties.SessionExpiryInterval = _SESSION_S
-        properties.ReceiveMaximum = self._settings.receive_maximum
+        number = self._line.number + 1
         try:
-            await asyncio.to_thread(
-                self._client.connect,
-                self._settings.host,
-                self._settings.port,
-                keepalive=30,
-                clean_start=False,
-                properties=properties,
-            )
-            self._client.loop_start()
-            await asyncio.wait_for(self._ready, _CONNECT_WAIT_S)
+            async with asyncio.timeout(_CONNECT_WAIT_S):
+                _, self._line = await asyncio.get_running_loop().create_connection(
+                    lambda: _Line(number, self._changed.set), self._settings.host, self._settings.port
+                )
+                await self._greet()
+                await self._subscribe()
         except (OSError, TimeoutError) as error:
+            self._line.hang_up("not greeted")
             raise Unavailable(f"the MQTT broker at {self._place} does not answer: {error!r}") from error
+        self._line.keep_alive()
+
+    async def _greet(self) -> None:
+        hello = mqtt5.ConnectPacket(
+            self._settings.client_id,
+            username=self._settings.username,
+            password=self._settings.password.encode() or None,
+            clean_start=False,
+            keep_alive=_KEEP_ALIVE_S,
+            session_expiry_interval=_SESSION_S,
+            receive_max=self._settings.receive_maximum,
+        )
+        said = await self._line.answer(hello.write())
+        if not isinstance(said, mqtt5.ConnAckPacket) or said.reason_code != mqtt5.ConnAckReasonCode.SUCCESS:
+            reason = said.reason_code.name if isinstance(said, mqtt5.ConnAckPacket) else repr(said)
+            self._line.hang_up("refused")
+            raise Unavailable(f"the MQTT broker at {self._place} refuses us: {reason}; check YANCHEN_MQTT__*")
+
+    async def _subscribe(self) -> None:
+        """Take the wanted filters before the unwanted are given back: nothing falls in between."""
+        wanted = [
+            mqtt5.TopicFilter(name, max_qos=mqtt5.QoS.AT_LEAST_ONCE) for name in self._subscription.wanted
+        ]
+        if wanted:
+            said = await self._line.answer(mqtt5.SubscribePacket(1, wanted).write())
+            codes = said.reason_codes if isinstance(said, mqtt5.SubAckPacket) else []
+            refused = [
+                code.name for code in codes if code != mqtt5.SubAckReasonCode.GRANTED_QOS_AT_LEAST_ONCE
+            ]
+            if refused or not codes:
+                self._line.hang_up("refused")
+                raise Unavailable(
+                    f"the MQTT broker refuses our subscription: {', '.join(refused) or repr(said)}"
+                )
+        if self._subscription.unwanted:
+            await self._line.answer(mqtt5.UnsubscribePacket(2, list(self._subscription.unwanted)).write())
 
     async def close(self) -> None:
         """Leave; the broker keeps the session and what is not acknowledged."""
-        self._client.disconnect()
-        await asyncio.to_thread(self._client.loop_stop)
+        line = self._line
+        line.send(mqtt5.DisconnectPacket().write())
+        # The broker hangs up; hanging up first, with messages unread, would take our last packets back.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_GOOD_BYE_S):
+                while not line.lost:
+                    self._changed.clear()
+                    await self._changed.wait()
+        line.hang_up("we left")
 
     async def take(self, most: int) -> list[Message]:
-        """At least one message, at most ``most``, of the connection of now.
-
-        Raises:
-            Unavailable: the broker refuses us for good.
-        """
-        first = await self._arrived.get()
-        taken = [first]
-        while len(taken) < most and not self._arrived.empty():
-            taken.append(self._arrived.get_nowait())
-        for item in taken:
-            if isinstance(item, Unavailable):
-                raise item
-        return [item for item in taken if isinstance(item, Message) and item.connection == self._connection]
+        """At least one message, at most ``most``; connects again, for as long as it takes, where it must."""
+        while not self._line.arrived or self._line.lost:
+            if self._line.lost:
+                await self._connect_again()
+            else:
+                await self._changed.wait()
+                self._changed.clear()
+        arrived = self._line.arrived
+        return [arrived.popleft() for _ in range(min(most, len(arrived)))]
 
     def acknowledge(self, messages: Sequence[Message]) -> None:
         """Tell the broker that the next hop has these."""
-        for message in messages:
-            if message.qos and message.connection == self._connection:
-                self._client.ack(message.mid, message.qos)
+        number = self._line.number
+        self._line.send(
+            *(
+                mqtt5.PubAckPacket(message.packet_id).write()
+                for message in messages
+                if message.packet_id is not None and message.connection == number
+            )
+        )
+
+    async def _connect_again(self) -> None:
+        log.warning("mqtt_disconnected", reason=self._line.lost)
+        pause = _FIRST_PAUSE_S
+        while self._line.lost:
+            await asyncio.sleep(pause * random.uniform(0.8, 1.2))  # noqa: S311 - jitter, not a secret
+            pause = min(pause * 2, _LONGEST_PAUSE_S)
+            try:
+                await self.connect()
+            except Unavailable as error:
+                log.warning("mqtt_away", error=str(error), retry_in_s=round(pause, 1))
+        log.info("mqtt_connected")
 
     @property
     def _place(self) -> str:
         return f"{self._settings.host}:{self._settings.port}"
 
-    # paho calls the following on its own thread.
-
-    def _on_connect(self, client: Client, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
-        if reason.is_failure:
-            self._fail(f"the MQTT broker at {self._place} refuses us: {reason}; check YANCHEN_MQTT__*")
-            return
-        self._connection += 1
-        options = SubscribeOptions(qos=1)
-        client.subscribe([(name, options) for name in self._filters])
-
-    def _on_subscribe(self, _client: Client, _data: Any, _mid: int, reasons: Any, _properties: Any) -> None:
-        refused = [str(reason) for reason in reasons if reason.is_failure]
-        if refused:
-            self._fail(f"the MQTT broker refuses our subscription: {', '.join(refused)}")
-            return
-        self._loop.call_soon_threadsafe(self._set_ready)
-
-    def _on_disconnect(self, _client: Client, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
-        if reason.is_failure:
-            log.warning("mqtt_disconnected", reason=str(reason))
-
-    def _on_message(self, _client: Client, _data: Any, message: MQTTMessage) -> None:
-        arrived = Message(
-            topic=message.topic,
-            payload=bytes(message.payload),
-            retained=message.retain,
-            received_at=datetime.now(UTC),
-            mid=message.mid,
-            qos=message.qos,
-            connection=self._connection,
-        )
-        self._loop.call_soon_threadsafe(self._arrived.put_nowait, arrived)
-
-    def _fail(self, sentence: str) -> None:
-        self._loop.call_soon_threadsafe(self._set_failed, Unavailable(sentence))
-
-    def _set_ready(self) -> None:
-        if not self._ready.done():
-            self._ready.set_result(None)
-
-    def _set_failed(self, error: Unavailable) -> None:
-        if self._ready.done():
-            self._arrived.put_nowait(error)
-        else:
-            self._ready.set_exception(error)
-
 
 @asynccontextmanager
-async def open_subscriber(settings: MqttSettings, filters: Sequence[str]) -> AsyncIterator[Subscriber]:
+async def open_subscriber(settings: MqttSettings, subscription: Subscription) -> AsyncIterator[Subscriber]:
     """A connected subscriber at QoS 1.
 
     Raises:
         Unavailable: the broker does not answer, or refuses us.
     """
-    subscriber = Subscriber(settings, filters)
+    subscriber = Subscriber(settings, subscription)
     try:
         await subscriber.connect()
         yield subscriber
     finally:
-        with contextlib.suppress(OSError):
-            await subscriber.close()
+        await subscriber.close()

@@ -53,6 +53,8 @@ class Ingest(_Group):
     max_future: timedelta = Field(timedelta(minutes=10), description="how far ahead a device's clock may be")
     max_age: timedelta = Field(timedelta(days=30), description="how old a back-filled report may be")
     max_payload: int = Field(1 << 20, ge=1024, description="bytes of one MQTT message")
+    members: int = Field(1, ge=1, description="ingest processes that share the MQTT broker")
+    member: int = Field(0, ge=0, description="which of them this is, from 0; names its session")
 
 
 class Rules(_Group):

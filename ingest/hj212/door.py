@@ -10,7 +10,7 @@ from typing import Final
 from domain.errors import ConfigError, Reason, Rejected
 from domain.report import Source
 from domain.site import Device
-from ingest.admission import Admitted, Bounds, Candidate, Inbound, admit
+from ingest.admission import Admitted, Bounds, Candidate, Inbound, admit, merge
 from ingest.hj212.answer import HOUSEKEEPING, answer
 from ingest.hj212.decode import AVERAGED, Decoded, decode_message
 from ingest.hj212.frame import Frame, Refused
@@ -187,17 +187,6 @@ def refuse(refused: Refused, inbound: Inbound, device: str | None = None) -> Adm
     """The dead letter of bytes that are no frame."""
     kept = replace(inbound, payload=refused.raw)
     return Admitted(rejected=(kept.refuse(Rejected(refused.reason, refused.detail), device),))
-
-
-def merge(parts: Iterable[Admitted]) -> Admitted:
-    """All of them as one, in order."""
-    kept = list(parts)
-    if len(kept) == 1:
-        return kept[0]
-    return Admitted(
-        tuple(report for part in kept for report in part.reports),
-        tuple(letter for part in kept for letter in part.rejected),
-    )
 
 
 def _not_data(command: str) -> str:

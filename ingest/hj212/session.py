@@ -10,8 +10,8 @@ from typing import Final
 
 from domain.errors import Reason
 from domain.report import Source
-from ingest.admission import Admitted, Inbound
-from ingest.hj212.door import Door, merge, refuse
+from ingest.admission import Admitted, Inbound, merge
+from ingest.hj212.door import Door, refuse
 from ingest.hj212.frame import Frame, Refused
 from ingest.hj212.framer import MAX_FRAME_BYTES, Framer
 

@@ -18,7 +18,8 @@ ROOMS = {
 }
 DOORS = {
     "aiokafka": {"runtime/kafka.py"},
-    "paho": {"runtime/mqtt.py", "simulators/publish_mqtt.py"},
+    "mqtt5": {"runtime/mqtt.py"},
+    "paho": {"simulators/publish_mqtt.py"},
     "psycopg_pool": {"runtime/database.py"},
     "yoyo": {"runtime/migrations.py"},
     "argon2": {"runtime/accounts.py"},

@@ -1,6 +1,6 @@
 """Readings per second of the engine, beside a plain loop over readings, in one process and one run.
 
-    python benchmarks/bench_engine.py [devices] [minutes]
+    python -m benchmarks engine[:devices[:minutes]]
 
 Three figures, in processor time because the machine may be shared: from columns in memory, from
 ``Report`` structs, and the loop from the same structs. The loop only sums per window and compares;
@@ -8,7 +8,6 @@ it knows no watermark, repeats or revisions and makes no evaluations.
 """
 
 import gc
-import sys
 import time
 from collections.abc import Callable
 from datetime import datetime
@@ -94,7 +93,3 @@ def main(devices: int = 5_000, minutes: int = 60) -> None:
     structs = [reports(devices, minute) for minute in range(minutes)]
     timed("engine, reports", total, lambda: engine_reports(sites, structs))
     timed("plain loop, reports (no late data)", total, lambda: loop(structs))
-
-
-if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))

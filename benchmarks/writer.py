@@ -1,0 +1,127 @@
+"""Kafka's records → TimescaleDB, beside a raw sorted binary COPY of the same readings in batches of the same size.
+
+    python -m benchmarks writer[:devices[:minutes[:runs]]]
+
+The writer also decodes, stores the reports' own rows, keeps the ledger and moves the offsets; the COPY gets
+its bytes ready made and does nothing but store the readings. A core is one of this process: the
+server works in its own.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+
+from psycopg import sql
+
+from benchmarks.figures import Stopwatch, Took, tell
+from benchmarks.town import servers
+from domain.codec import encode
+from domain.report import Report, Source
+from domain.topics import READINGS
+from ingest.copy_rows import READINGS as COLUMNS
+from ingest.copy_rows import in_key_order, pack_readings, stream, to_us
+from ingest.marks import Marks
+from ingest.writer import write
+from runtime.database import Pool, open_pool, transaction
+from runtime.kafka import Batch, Record
+from runtime.register import Register
+from runtime.settings import Database
+
+AT = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(hours=12)
+BATCH = 20_000
+VALUES = {"oil_fume": 0.82, "nmhc": 5.6, "fan_current": 3.1, "purifier_current": 2.2}
+
+
+def reports(devices: int, minutes: int) -> list[Report]:
+    """As they come: minute after minute, each of all devices."""
+    return [
+        Report(
+            device=f"d{number:05}",
+            at=AT + timedelta(minutes=minute),
+            readings=VALUES,
+            seq=minute,
+            received_at=AT + timedelta(minutes=minute, seconds=2),
+            source=Source.MQTT,
+        )
+        for minute in range(minutes)
+        for number in range(devices)
+    ]
+
+
+def batches(sent: list[Report], size: int = BATCH) -> list[Batch]:
+    """Records of one partition, in batches as the writer takes them."""
+    records = [Record(0, offset, encode(report), 0) for offset, report in enumerate(sent)]
+    return [{0: records[begin : begin + size]} for begin in range(0, len(records), size)]
+
+
+async def main(devices: int = 1_000, minutes: int = 120, runs: int = 5) -> None:
+    sent = reports(devices, minutes)
+    rows = len(sent) * len(VALUES)
+    twice_at_once = [again for report in sent for again in (report, report)]
+    async with (
+        servers(devices) as (stack, _env),
+        open_pool(Database(url=stack.endpoints.database_url)) as pool,
+    ):
+        register = Register(pool)
+        await register.refresh()
+        kinds: dict[str, Callable[[], Awaitable[None]]] = {
+            "raw binary COPY, sorted, packed before": _raw(pool, register, sent),
+            "writer": _writer(pool, register, batches(sent)),
+            "writer, every report twice in a row": _writer(pool, register, batches(twice_at_once)),
+            "writer, everything again at the end": _writer(pool, register, batches([*sent, *sent])),
+            "writer, without marks": _writer(pool, register, batches(sent), careful=True),
+        }
+        took: dict[str, list[Took]] = {name: [] for name in kinds}
+        for _ in range(runs):  # in turns, so that the machine's moods meet all alike
+            for name, work in kinds.items():
+                async with _empty(pool):
+                    watch = Stopwatch()
+                    await work()
+                    took[name].append(watch.stop())
+    rates = {name: tell(name, rows, "rows", found) for name, found in took.items()}
+    raw, *others = rates.values()
+    print(
+        "  of the COPY: "
+        + ", ".join(f"{name} {rate / raw:.2f}" for name, rate in zip(kinds, [raw, *others], strict=True))
+    )
+
+
+def _raw(pool: Pool, register: Register, sent: list[Report]) -> Callable[[], Awaitable[None]]:
+    packed = []
+    for begin in range(0, len(sent), BATCH):
+        rows = [
+            row
+            for report in sent[begin : begin + BATCH]
+            for row in pack_readings(register.devices[report.device].point_id, to_us(report.instant), report)
+        ]
+        packed.append(stream(in_key_order(rows)))
+    statement = sql.SQL(f"COPY readings ({COLUMNS}) FROM STDIN (FORMAT BINARY)")
+
+    async def work() -> None:
+        for data in packed:
+            async with transaction(pool) as connection, connection.cursor() as cursor:
+                async with cursor.copy(statement) as copy:
+                    await copy.write(data)
+
+    return work
+
+
+def _writer(
+    pool: Pool, register: Register, taken: list[Batch], *, careful: bool = False
+) -> Callable[[], Awaitable[None]]:
+    async def work() -> None:
+        marks = None if careful else Marks()
+        for batch in taken:
+            await write(pool, register, READINGS, batch, marks)
+
+    return work
+
+
+@asynccontextmanager
+async def _empty(pool: Pool) -> AsyncIterator[None]:
+    """Empty tables, written back to disk, so that no run pays for the one before it."""
+    async with transaction(pool) as connection:
+        await connection.execute("TRUNCATE readings, reports, ledger, stream_offsets")
+    async with pool.connection() as connection:
+        await connection.execute("CHECKPOINT")
+    yield

@@ -1,0 +1,80 @@
+"""High-water marks: what lies above them is new for certain, and needs no look into the table.
+
+A point's mark is the newest measuring time stored for it. Readings and reports of a point are
+written together, so one mark serves both tables.
+
+A mark is believed only while this writer alone has written its partition: the offset that the
+database holds for the partition, locked by the transaction, is then the one that we left there.
+Another member, a restart or a commit whose outcome we do not know leaves another one, and the
+partition's marks are read again. Whoever changes the number of partitions gives a device to another
+partition; a mark that is wrong for such a reason meets the table's key, and the batch goes the
+careful way (``ingest.writer``).
+"""
+
+from collections.abc import Iterable
+from typing import Final
+
+from ingest.arrival import Arrival
+from ingest.copy_rows import to_us
+from runtime.database import Connection
+from runtime.kafka import Batch
+
+NOTHING: Final = -(2**63)
+"""The mark of a point that has no reports."""
+
+# One probe of the newest chunk that has the point, not a look at every chunk.
+_NEWEST: Final = """
+    SELECT point_id, newest.at FROM unnest(%s::int[]) AS point_id
+    CROSS JOIN LATERAL (SELECT at FROM reports WHERE reports.point_id = point_id.point_id
+                        ORDER BY at DESC LIMIT 1) AS newest
+"""
+_OFFSETS: Final = """
+    SELECT partition, next_offset FROM stream_offsets
+    WHERE consumer = %s AND topic = %s AND partition = ANY(%s) ORDER BY partition FOR UPDATE
+"""
+
+
+class Marks:
+    """Point → newest measuring time stored (µs since 2000), for the partitions of this writer."""
+
+    def __init__(self) -> None:
+        self._newest: dict[int, dict[int, int]] = {}
+        self._left_at: dict[int, int] = {}
+
+    async def check(self, connection: Connection, consumer: str, topic: str, batch: Batch) -> None:
+        """Forget the marks of partitions that somebody else has written; locks the partitions' offsets."""
+        cursor = await connection.execute(_OFFSETS, (consumer, topic, list(batch)))
+        found = {row["partition"]: row["next_offset"] for row in await cursor.fetchall()}
+        for partition in batch:
+            if self._left_at.get(partition) != found.get(partition):
+                self._newest.pop(partition, None)
+
+    async def of(self, connection: Connection, arrivals: Iterable[Arrival]) -> dict[int, int]:
+        """The marks of the points of a batch; those not known yet are read."""
+        points: dict[int, set[int]] = {}
+        for one in arrivals:
+            points.setdefault(one.partition, set()).add(one.point)
+        found: dict[int, int] = {}
+        for partition, wanted in points.items():
+            known = self._newest.setdefault(partition, {})
+            unknown = [point for point in wanted if point not in known]
+            if unknown:
+                cursor = await connection.execute(_NEWEST, (unknown,))
+                known |= dict.fromkeys(unknown, NOTHING)
+                known |= {row["point_id"]: to_us(row["at"]) for row in await cursor.fetchall()}
+            found |= {point: known[point] for point in wanted}
+        return found
+
+    def keep(self, batch: Batch, arrivals: Iterable[Arrival]) -> None:
+        """Remember what a committed batch left: the offsets, and its points' new marks."""
+        for partition, records in batch.items():
+            if records:
+                self._left_at[partition] = records[-1].offset + 1
+        for one in arrivals:
+            known = self._newest[one.partition]
+            known[one.point] = max(one.at_us, known[one.point])
+
+    def forget(self) -> None:
+        """Believe nothing."""
+        self._newest.clear()
+        self._left_at.clear()
