@@ -25,10 +25,10 @@ def answer(message: Message) -> bytes | None:
         return None
     command = _NOTICE_ANSWER if message.command in _NOTICES else _DATA_ANSWER
     flag = 8 if message.protocol_version == "2025" else 4
-    echoed = {name: message.fields.get(name, "") for name in ("QN", "ST", "CN", "PW", "MN")}
-    fields = echoed | {"ST": "91", "CN": command}
-    head = "".join(f"{name}={text};" for name, text in fields.items() if text)
-    return enclose(f"{head}Flag={flag};CP=&&&&".encode("latin-1"))
+    qn, password, device = (
+        f"{name}={text};" if (text := message.fields.get(name)) else "" for name in ("QN", "PW", "MN")
+    )
+    return enclose(f"{qn}ST=91;CN={command};{password}{device}Flag={flag};CP=&&&&".encode("latin-1"))
 
 
 def enclose(data: bytes) -> bytes:

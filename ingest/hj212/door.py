@@ -2,10 +2,12 @@
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from hmac import compare_digest
 from typing import Final
+
+import msgspec
+from msgspec.structs import replace
 
 from domain.errors import ConfigError, Reason, Rejected
 from domain.report import Source
@@ -22,9 +24,13 @@ from ingest.hj212.vendor_map import VendorMap, vendor_map
 STORED: Final = frozenset({"2011", "2021", "2051"})
 """Commands that carry readings of an instant or a minute; hours and days are statistics."""
 
+NOTHING: Final = Admitted()
 
-@dataclass(frozen=True, slots=True)
-class Taken:
+CRC_RULE: Final = "crc_rule"
+"""Under this name ``raw`` tells a checksum that is right by another rule than the standard's."""
+
+
+class Taken(msgspec.Struct, frozen=True):
     """What became of a frame.
 
     Attributes:
@@ -32,7 +38,7 @@ class Taken:
         answers: what is written to the device then.
     """
 
-    admitted: Admitted = field(default_factory=Admitted)
+    admitted: Admitted = Admitted()
     answers: tuple[bytes, ...] = ()
 
 
@@ -77,9 +83,13 @@ class Door:
             decoded = decode_message(message, frame.crc_rule, self._meanings(message.device))
         except Rejected as error:
             return Taken(Admitted(rejected=(inbound.refuse(error),)), _sent(reply))
-        packet = Packet(decoded, inbound, reply)
-        ready = [packet] if decoded.part is None else packets.add(packet, inbound.received_at)
-        return self._admit(ready)
+        if message.part is None:
+            return Taken(self._admit(decoded, inbound), _sent(reply))
+        ready = packets.add(Packet(decoded, inbound, reply), inbound.received_at)
+        return Taken(
+            merge(self._admit(packet.decoded, packet.inbound) for packet in ready),
+            tuple(answer for packet in ready for answer in _sent(packet.answer)),
+        )
 
     def take_payload(self, inbound: Inbound, topic_device: str | None = None) -> Admitted:
         """Decide on a payload of frames, as MQTT carries them; nothing is answered there.
@@ -100,7 +110,8 @@ class Door:
 
     def expire(self, now: datetime | None = None) -> Admitted:
         """The dead letters of split messages that are overdue; without ``now`` of all."""
-        return Admitted(rejected=tuple(self._packets.expire(now)))
+        overdue = self._packets.expire(now)
+        return Admitted(rejected=tuple(overdue)) if overdue else NOTHING
 
     def _check(self, message: Message, topic_device: str | None) -> None:
         name = message.device
@@ -125,15 +136,7 @@ class Door:
             sentence = f"{error}; correct the register, then replay"
             raise Rejected(Reason.UNKNOWN_FACTOR, sentence, name) from error
 
-    def _admit(self, ready: Iterable[Packet]) -> Taken:
-        admitted: list[Admitted] = []
-        answers: list[bytes] = []
-        for packet in ready:
-            admitted.append(self._admit_one(packet.decoded, packet.inbound))
-            answers += _sent(packet.answer)
-        return Taken(merge(admitted), tuple(answers))
-
-    def _admit_one(self, decoded: Decoded, inbound: Inbound) -> Admitted:
+    def _admit(self, decoded: Decoded, inbound: Inbound) -> Admitted:
         try:
             candidate = to_candidate(decoded)
         except Rejected as error:
@@ -145,21 +148,23 @@ def to_candidate(decoded: Decoded) -> Candidate:
     """The report of a decoded message, to be admitted.
 
     A text that should be a number becomes "not a number", so that admission refuses this
-    reading by name; flags and DataTime are told elsewhere and left out of ``raw``.
+    reading by name; flags and DataTime are told elsewhere and left out of ``raw``, where a
+    checksum by another rule than the standard's is named.
 
     Raises:
         Rejected: it has no time, as a platform's request for data has none.
     """
     if decoded.at is None:
         raise Rejected(Reason.NO_READINGS, f"command {decoded.command} came without data", decoded.device)
-    items = decoded.message.items
-    told = {key.sent for key, _ in items if key.suffix == "Flag" or key.code in {"DATATIME", "FLAG"}}
+    readings = decoded.readings
+    if decoded.unreadable:
+        readings = readings | dict.fromkeys(decoded.unreadable, math.nan)
     return Candidate(
         device=decoded.device,
         at=decoded.at,
-        readings=decoded.readings | dict.fromkeys(decoded.unreadable, math.nan),
+        readings=readings,
         flags=decoded.flags,
-        raw={key: text for key, text in decoded.raw.items() if key not in told},
+        raw=decoded.told if decoded.crc == "standard" else decoded.told | {CRC_RULE: decoded.crc},
     )
 
 
@@ -191,9 +196,9 @@ def refuse(refused: Refused, inbound: Inbound, device: str | None = None) -> Adm
 
 def merge(parts: Iterable[Admitted]) -> Admitted:
     """All of them as one, in order."""
-    kept = list(parts)
-    if len(kept) == 1:
-        return kept[0]
+    kept = [part for part in parts if part.reports or part.rejected]
+    if len(kept) <= 1:
+        return kept[0] if kept else NOTHING
     return Admitted(
         tuple(report for part in kept for report in part.reports),
         tuple(letter for part in kept for letter in part.rejected),

@@ -4,9 +4,11 @@ The caller has Kafka take ``Outcome.admitted`` and only then writes ``Outcome.an
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
+
+import msgspec
+from msgspec.structs import replace
 
 from domain.errors import Reason
 from domain.report import Source
@@ -19,8 +21,7 @@ _QUIET: Final = timedelta(minutes=10)
 _TOLD_APART: Final = 20
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True):
     """What a read led to.
 
     Attributes:
