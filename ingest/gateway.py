@@ -22,6 +22,7 @@ from ingest.hj212.door import Door
 from ingest.hj212.framer import MAX_FRAME_BYTES
 from ingest.hj212.packets import Packets
 from ingest.hj212.session import Outcome, Session
+from runtime.metrics import HJ212_FRAMES
 
 log = structlog.get_logger()
 
@@ -187,6 +188,7 @@ class Gateway:
         """Serve one device; return why it ended."""
         limits = self._limits
         session = Session(self._door, origin, limits.frame_bytes, limits.rubbish_bytes)
+        named: set[str] = set()
         while True:
             reason = None
             try:
@@ -198,6 +200,7 @@ class Gateway:
                 data, reason = b"", f"connection lost: {error}"
             self._tasks[task] = False
             outcome = session.receive(data, self._clock()) if data else session.end(self._clock())
+            self._count(outcome, named, origin)
             trouble = await self._settle(outcome, writer)
             reason = trouble or outcome.hopeless or reason or (None if data else "closed by the device")
             if reason:
@@ -205,6 +208,14 @@ class Gateway:
             if self._stopping:
                 return "the gateway stops"
             self._tasks[task] = True
+
+    def _count(self, outcome: Outcome, named: set[str], origin: str) -> None:
+        """Count the frames; name each rule but the standard's once per connection."""
+        for rule, count in outcome.crc_rules.items():
+            HJ212_FRAMES.labels(rule).inc(count)
+            if rule != "standard" and rule not in named:
+                named.add(rule)
+                log.info("hj212_checksum_by_another_rule", peer=origin, crc=rule)
 
     async def _settle(self, outcome: Outcome, writer: asyncio.StreamWriter) -> str | None:
         """Publish, then answer; why the connection cannot go on, if it cannot."""

@@ -148,7 +148,7 @@ def _readings(meant: Form, texts: tuple[str, ...]) -> tuple[dict[str, float], di
             unreadable.setdefault(factor, text)
             continue
         readings[factor] = value
-        if letter := flag_letter(place, texts):
+        if letter := flag_letter(place.flags, texts):
             flags[factor] = letter
     if unreadable:
         unreadable = {factor: text for factor, text in unreadable.items() if factor not in readings}

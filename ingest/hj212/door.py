@@ -79,10 +79,12 @@ class Door:
             reply = answer(message)
             if message.command in HOUSEKEEPING:
                 return Taken(answers=_sent(reply))
-            self._check(message, topic_device)
+            self._check(message, frame.crc_rule, topic_device)
             decoded = decode_message(message, frame.crc_rule, self._meanings(message.device))
         except Rejected as error:
-            return Taken(Admitted(rejected=(inbound.refuse(error),)), _sent(reply))
+            # A checksum that is wrong for this device gets no answer, like any wrong checksum.
+            answers = () if error.reason is Reason.BAD_CRC else _sent(reply)
+            return Taken(Admitted(rejected=(inbound.refuse(error),)), answers)
         if message.part is None:
             return Taken(self._admit(decoded, inbound), _sent(reply))
         ready = packets.add(Packet(decoded, inbound, reply), inbound.received_at)
@@ -113,7 +115,7 @@ class Door:
         overdue = self._packets.expire(now)
         return Admitted(rejected=tuple(overdue)) if overdue else NOTHING
 
-    def _check(self, message: Message, topic_device: str | None) -> None:
+    def _check(self, message: Message, crc_rule: str, topic_device: str | None) -> None:
         name = message.device
         if topic_device is not None and name and name != topic_device:
             sentence = f"a frame of {name!r} came by the topic of {topic_device!r}"
@@ -121,6 +123,10 @@ class Door:
         if name and message.command not in STORED:
             raise Rejected(Reason.NOT_DATA, _not_data(message.command), name)
         device = self._register().get(name)
+        if device and device.crc_rules is not None and crc_rule not in device.crc_rules:
+            allowed = ", ".join(sorted(device.crc_rules)) or "none"
+            sentence = f"its checksum is right by rule {crc_rule!r}, but {name!r} may use {allowed} only"
+            raise Rejected(Reason.BAD_CRC, sentence, name)
         expected = device.password if device else None
         if expected is not None and not compare_digest(
             expected.encode(), message.fields.get("PW", "").encode("latin-1")

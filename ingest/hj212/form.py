@@ -122,9 +122,9 @@ def _flags(
     return stated, default
 
 
-def flag_letter(place: Place, texts: Sequence[str]) -> str:
-    """The flag of what stands there, upper case; empty if none is stated."""
-    for position, known_only in place.flags:
+def flag_letter(flags: Iterable[tuple[int, bool]], texts: Sequence[str]) -> str:
+    """The first letter that stands at one of a place's ``flags``, upper case; empty if none does."""
+    for position, known_only in flags:
         letter = texts[position]
         if letter and (not known_only or letter.upper() in FLAGS):
             return letter.upper()

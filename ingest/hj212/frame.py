@@ -18,8 +18,8 @@ KEPT_BYTES: Final = 4096
 HEADER: Final = re.compile(rb"##(\d{2,5})(?=\D)")
 """``##`` and the length: four digits, or as many as an unpadded ``%d`` gives."""
 
-STANDARD: Final = re.compile(rb"[\s\0]*(##(\d{4})([^&#\r\n]*CP=&&[^&#\r\n]*&&))([0-9A-Fa-f]{4})")
-"""A frame as the standard has it, perhaps with blanks in front."""
+STANDARD: Final = re.compile(rb"(##(\d{4})([^&#\r\n]*CP=&&[^&#\r\n]*&&))([0-9A-Fa-f]{4})")
+"""A frame as the standard has it."""
 
 _LENGTH: Final = re.compile(rb"##(\d+)")
 _BLANK: Final = b" \t\r\n\0"

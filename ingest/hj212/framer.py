@@ -97,10 +97,12 @@ class Framer:
         """Take rubbish up to a header, a line end or the end; whether to go on."""
         buffer = self._buffer
         if not self._rubbish.size:
-            if self._standard():
-                return True
             if blanks := _BLANKS.match(buffer, self._at):
                 self._at = blanks.end()
+            if self._at == len(buffer):
+                return False
+            if self._standard():
+                return True
         line_end = self._line_end(self._at, len(buffer)) if self._lines < self._lines_apart else -1
         header = HEADER.search(buffer, self._at, len(buffer) if line_end < 0 else line_end + 1)
         if header:
@@ -118,7 +120,7 @@ class Framer:
     def _standard(self) -> bool:
         """Take a frame that is as the standard has it, and whole."""
         match = STANDARD.match(self._buffer, self._at)
-        if match is None or match.end() - match.start(1) > self._max_bytes:
+        if match is None or match.end() - self._at > self._max_bytes:
             return False
         frame = close_standard(match)
         if frame is None:

@@ -3,7 +3,8 @@
 The caller has Kafka take ``Outcome.admitted`` and only then writes ``Outcome.answers``.
 """
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -27,14 +28,19 @@ class Outcome(msgspec.Struct, frozen=True):
     Attributes:
         admitted: what Kafka must have first.
         answers: what is written then; empty if nothing.
-        frames: how many good frames there were.
+        crc_rules: by which checksum rules how many frames were good.
         hopeless: why the connection should be closed, if it should.
     """
 
     admitted: Admitted
     answers: bytes
-    frames: int
+    crc_rules: Mapping[str, int]
     hopeless: str | None = None
+
+    @property
+    def frames(self) -> int:
+        """How many good frames there were."""
+        return sum(self.crc_rules.values())
 
 
 class Session:
@@ -72,7 +78,7 @@ class Session:
         return Outcome(
             merge([outcome.admitted, rest.admitted]),
             outcome.answers + rest.answers,
-            outcome.frames + rest.frames,
+            Counter(outcome.crc_rules) + Counter(rest.crc_rules),
             hopeless,
         )
 
@@ -86,20 +92,20 @@ class Session:
         inbound = self._inbound(now)
         admitted: list[Admitted] = []
         answers: list[bytes] = []
-        frames = 0
+        crc_rules: dict[str, int] = {}
         for one in found:
             if isinstance(one, Frame):
                 taken = self._door.take(one, inbound)
                 admitted.append(taken.admitted)
                 answers += taken.answers
-                frames += 1
+                crc_rules[one.crc_rule] = crc_rules.get(one.crc_rule, 0) + 1
                 self._refused_bytes = 0
                 self._refusals.relent()
             else:
                 self._refused_bytes += one.size
                 admitted += [refuse(told, inbound) for told in self._refusals.tell(one, now)]
         admitted.append(self._door.expire(now))
-        return Outcome(merge(admitted), b"".join(answers), frames)
+        return Outcome(merge(admitted), b"".join(answers), crc_rules)
 
     def _inbound(self, now: datetime) -> Inbound:
         return Inbound(payload=b"", origin=self._origin, received_at=now, source=Source.HJ212)

@@ -10,6 +10,7 @@ from domain.report import Scope, Source
 from domain.site import Device, Protocol, Site, SiteKind
 from ingest.admission import Bounds, Inbound
 from ingest.hj212.answer import enclose
+from ingest.hj212.crc import modbus
 from ingest.hj212.door import Door, Taken, to_admitted
 from ingest.hj212.frame import Frame
 from ingest.hj212.framer import Framer
@@ -138,6 +139,25 @@ def test_hectopascal_is_refused_as_one_reading():
     assert take(frame("a01006-Rtd=1013"), device(vendor="hpa")).admitted.reports[0].readings == {
         "pressure": 101.3
     }
+
+
+def by_modbus() -> bytes:
+    data = frame()[6:-6]
+    return b"##%04d%b%04X\r\n" % (len(data), data, modbus(data))
+
+
+def test_a_checksum_by_another_rule_is_named():
+    (report,) = take(by_modbus()).admitted.reports
+    assert report.raw == {"LA-Rtd": "50", "crc_rule": "modbus"}
+
+
+@pytest.mark.parametrize(("allowed", "taken"), [({"standard"}, False), ({"standard", "modbus"}, True)])
+def test_a_device_may_be_held_to_its_checksum(allowed: set[str], taken: bool):
+    known = device(crc_rules=frozenset(allowed))
+    assert take(frame(), known).admitted.reports
+    other = take(by_modbus(), known)
+    assert bool(other.admitted.reports) == bool(other.answers) == taken
+    assert reasons(other) == ([] if taken else [Reason.BAD_CRC])
 
 
 # Messages in parts ------------------------------------------------------------------------
