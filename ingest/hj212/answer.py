@@ -13,7 +13,10 @@ from ingest.hj212.message import Message
 _DATA_ANSWER: Final = "9014"
 _NOTICE_ANSWER: Final = "9013"
 _NOTICES: Final = frozenset({"1013", "9015"})  # a request for the time; the heartbeat of HJ 212-2025
-_ANSWERS: Final = frozenset({"9011", "9012", "9013", "9014", "9022"})
+RESULTS: Final = frozenset({"9011", "9012"})
+"""What a device says to a command of ours."""
+
+_ANSWERS: Final = RESULTS | {"9013", "9014", "9022"}
 
 HOUSEKEEPING: Final = _NOTICES | {"9021"}
 """Commands that a device sends for the connection's sake; 9021 is a login of the days of 2005."""

@@ -13,7 +13,7 @@ from domain.errors import ConfigError, Reason, Rejected
 from domain.report import Source
 from domain.site import Device
 from ingest.admission import Admitted, Bounds, Candidate, Inbound, admit
-from ingest.hj212.answer import HOUSEKEEPING, answer
+from ingest.hj212.answer import HOUSEKEEPING, RESULTS, answer
 from ingest.hj212.decode import AVERAGED, Decoded, decode_message
 from ingest.hj212.frame import Frame, Refused
 from ingest.hj212.framer import Framer
@@ -36,10 +36,12 @@ class Taken(msgspec.Struct, frozen=True):
     Attributes:
         admitted: what Kafka must have before anything is answered.
         answers: what is written to the device then.
+        heard: the message, if it is certain who sent it or if it is an answer to us.
     """
 
     admitted: Admitted = Admitted()
     answers: tuple[bytes, ...] = ()
+    heard: Message | None = None
 
 
 class Door:
@@ -77,8 +79,10 @@ class Door:
         try:
             message = parse(frame.data)
             reply = answer(message)
+            if message.command in RESULTS:
+                return Taken(heard=message)
             if message.command in HOUSEKEEPING:
-                return Taken(answers=_sent(reply))
+                return Taken(answers=_sent(reply), heard=self._heard(message, frame.crc_rule))
             self._check(message, frame.crc_rule, topic_device)
             decoded = decode_message(message, frame.crc_rule, self._meanings(message.device))
         except Rejected as error:
@@ -86,11 +90,12 @@ class Door:
             answers = () if error.reason is Reason.BAD_CRC else _sent(reply)
             return Taken(Admitted(rejected=(inbound.refuse(error),)), answers)
         if message.part is None:
-            return Taken(self._admit(decoded, inbound), _sent(reply))
+            return Taken(self._admit(decoded, inbound), _sent(reply), self._known(message))
         ready = packets.add(Packet(decoded, inbound, reply), inbound.received_at)
         return Taken(
             merge(self._admit(packet.decoded, packet.inbound) for packet in ready),
             tuple(answer for packet in ready for answer in _sent(packet.answer)),
+            self._known(message),
         )
 
     def take_payload(self, inbound: Inbound, topic_device: str | None = None) -> Admitted:
@@ -122,6 +127,10 @@ class Door:
             raise Rejected(Reason.WRONG_DEVICE, sentence, topic_device)
         if name and message.command not in STORED:
             raise Rejected(Reason.NOT_DATA, _not_data(message.command), name)
+        self._identify(message, crc_rule)
+
+    def _identify(self, message: Message, crc_rule: str) -> None:
+        name = message.device
         device = self._register().get(name)
         if device and device.crc_rules is not None and crc_rule not in device.crc_rules:
             allowed = ", ".join(sorted(device.crc_rules)) or "none"
@@ -132,6 +141,17 @@ class Door:
             expected.encode(), message.fields.get("PW", "").encode("latin-1")
         ):
             raise Rejected(Reason.WRONG_PASSWORD, f"the PW of {name!r} is not the one in the register", name)
+
+    def _known(self, message: Message) -> Message | None:
+        device = self._register().get(message.device)
+        return message if device is not None and device.enabled else None
+
+    def _heard(self, message: Message, crc_rule: str) -> Message | None:
+        try:
+            self._identify(message, crc_rule)
+        except Rejected:
+            return None  # it is answered like anybody, and not spoken to
+        return self._known(message)
 
     def _meanings(self, name: str) -> VendorMap:
         device = self._register().get(name)

@@ -17,6 +17,7 @@ from ingest.admission import Admitted, Inbound
 from ingest.hj212.door import Door, merge, refuse
 from ingest.hj212.frame import Frame, Refused
 from ingest.hj212.framer import MAX_FRAME_BYTES, Framer
+from ingest.hj212.message import Message
 
 _QUIET: Final = timedelta(minutes=10)
 _TOLD_APART: Final = 20
@@ -29,12 +30,16 @@ class Outcome(msgspec.Struct, frozen=True):
         admitted: what Kafka must have first.
         answers: what is written then; empty if nothing.
         crc_rules: by which checksum rules how many frames were good.
+        refused: how many bytes were refused.
+        heard: messages of known devices, and answers to our commands.
         hopeless: why the connection should be closed, if it should.
     """
 
     admitted: Admitted
     answers: bytes
     crc_rules: Mapping[str, int]
+    refused: int = 0
+    heard: tuple[Message, ...] = ()
     hopeless: str | None = None
 
     @property
@@ -79,6 +84,8 @@ class Session:
             merge([outcome.admitted, rest.admitted]),
             outcome.answers + rest.answers,
             Counter(outcome.crc_rules) + Counter(rest.crc_rules),
+            outcome.refused + rest.refused,
+            outcome.heard + rest.heard,
             hopeless,
         )
 
@@ -93,19 +100,24 @@ class Session:
         admitted: list[Admitted] = []
         answers: list[bytes] = []
         crc_rules: dict[str, int] = {}
+        heard: list[Message] = []
+        refused = 0
         for one in found:
             if isinstance(one, Frame):
                 taken = self._door.take(one, inbound)
                 admitted.append(taken.admitted)
                 answers += taken.answers
+                if taken.heard is not None:
+                    heard.append(taken.heard)
                 crc_rules[one.crc_rule] = crc_rules.get(one.crc_rule, 0) + 1
                 self._refused_bytes = 0
                 self._refusals.relent()
             else:
+                refused += one.size
                 self._refused_bytes += one.size
                 admitted += [refuse(told, inbound) for told in self._refusals.tell(one, now)]
         admitted.append(self._door.expire(now))
-        return Outcome(merge(admitted), b"".join(answers), crc_rules)
+        return Outcome(merge(admitted), b"".join(answers), crc_rules, refused, tuple(heard))
 
     def _inbound(self, now: datetime) -> Inbound:
         return Inbound(payload=b"", origin=self._origin, received_at=now, source=Source.HJ212)
