@@ -52,6 +52,8 @@ class Device:
         protocol: what it speaks.
         password: the HJ 212 PW that it must send; none is not checked.
         vendor: name of its vendor map; none is the national codes.
+        crc_rules: names of the HJ 212 checksum rules that it may use (docs/hj212.md); none is any
+            known one.
         enabled: a disabled device is refused like an unknown one.
     """
 
@@ -61,4 +63,5 @@ class Device:
     protocol: Protocol = Protocol.MQTT
     password: str | None = None
     vendor: str | None = None
+    crc_rules: frozenset[str] | None = None
     enabled: bool = True

@@ -1,59 +1,29 @@
-"""The HJ 212 gateway: devices over TCP → Kafka, answered when Kafka has it.
+"""The HJ 212 gateway: devices over TCP → Kafka, answered when Kafka has it, and spoken to.
 
-One task per connection: read, decode, publish, answer, read again. What is not published
-yet is not answered, and while it is not, nothing more is read from that device: the same
-order of work keeps the promise of the answer and bounds what is in flight.
+One task per connection (``ingest.connection``); this module opens, counts and ends them.
 """
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from types import TracebackType
-from typing import Final, Self
+from typing import Self
 
 import structlog
 
 from domain.errors import Unavailable
 from domain.site import Device
-from ingest.admission import Admitted, Bounds
+from ingest.admission import Bounds
+from ingest.commands import Commands, Patience
+from ingest.connection import READ_BYTES, Connection, Publish, Shared, close
+from ingest.hj212.command import Reply, make_up
 from ingest.hj212.door import Door
-from ingest.hj212.framer import MAX_FRAME_BYTES
 from ingest.hj212.packets import Packets
-from ingest.hj212.session import Outcome, Session
+from ingest.hj212.session import Session
+from ingest.limits import Buckets, Limits
 
 log = structlog.get_logger()
-
-Publish = Callable[[Admitted], Awaitable[None]]
-"""Returns when Kafka has acknowledged everything; raises ``Unavailable`` if it could not."""
-
-_READ_BYTES: Final = 65_536
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """What one gateway puts up with.
-
-    Attributes:
-        connections: open at a time.
-        connections_per_peer: of one address; many devices may share one behind a carrier's NAT.
-        idle: silence after which a connection is closed.
-        write_timeout: how long an answer may wait for a device that does not read.
-        frame_bytes: longest frame.
-        rubbish_bytes: so much without a good frame, and the connection is closed.
-        in_flight: reads being published at a time, over all connections.
-        packet_timeout: how long a message in parts may take.
-    """
-
-    connections: int = 10_000
-    connections_per_peer: int = 1_000
-    idle: timedelta = timedelta(minutes=15)
-    write_timeout: timedelta = timedelta(seconds=10)
-    frame_bytes: int = MAX_FRAME_BYTES
-    rubbish_bytes: int = 65_536
-    in_flight: int = 256
-    packet_timeout: timedelta = timedelta(seconds=60)
 
 
 class Gateway:
@@ -67,6 +37,10 @@ class Gateway:
         port: port to listen on; 0 takes a free one.
         limits: what it puts up with.
         clock: says the time.
+        patience: how long commands wait for a device, and how often clocks are set.
+
+    Attributes:
+        commands: speaks to the devices that are connected.
     """
 
     def __init__(
@@ -79,15 +53,23 @@ class Gateway:
         port: int = 0,
         limits: Limits | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now().astimezone(),
+        patience: Patience | None = None,
     ) -> None:
-        self._publish = publish
+        limits = self._limits = limits or Limits()
         self._address = (host, port)
-        self._limits = limits or Limits()
-        self._clock = clock
-        self._door = Door(register, bounds, Packets(self._limits.packet_timeout))
-        self._in_flight = asyncio.Semaphore(self._limits.in_flight)
+        self._door = Door(register, bounds, Packets(limits.packet_timeout))
+        self.commands = Commands(clock, patience)
+        self._shared = Shared(
+            publish=publish,
+            commands=self.commands,
+            limits=limits,
+            clock=clock,
+            in_flight=asyncio.Semaphore(limits.in_flight),
+            bytes=Buckets(limits.bytes_per_peer, limits.burst_per_peer),
+        )
+        self._connects = Buckets(limits.connects_per_peer, limits.connections_per_peer)
         self._peers: Counter[str] = Counter()
-        self._tasks: dict[asyncio.Task[None], bool] = {}  # connection → may be cut off now
+        self._open: dict[asyncio.Task[None], Connection] = {}
         self._stopping = False
         self._server: asyncio.Server | None = None
 
@@ -101,12 +83,29 @@ class Gateway:
     @property
     def connections(self) -> int:
         """How many devices are connected."""
-        return len(self._tasks)
+        return len(self._open)
+
+    async def ask_make_up(self, device: str, start: datetime, end: datetime, *, hours: bool = False) -> Reply:
+        """Ask a device for what it has stored of a time (补传); its frames come in like any other.
+
+        Args:
+            device: MN.
+            start: of the first minute, or hour.
+            end: of the last one.
+            hours: hourly data (2061), which are kept as statistics only, instead of minutes (2051).
+
+        Returns:
+            How it ended; nothing is raised for what a device does or does not do.
+
+        Raises:
+            ConfigError: the end lies before the start.
+        """
+        return await self.commands.ask(device, make_up(start, end, hours=hours))
 
     async def start(self) -> None:
         """Listen."""
         self._stopping = False
-        self._server = await asyncio.start_server(self._serve, *self._address, limit=_READ_BYTES)
+        self._server = await asyncio.start_server(self._serve, *self._address, limit=READ_BYTES, backlog=1024)
         log.info("hj212_gateway_listens", host=self._address[0], port=self.port)
 
     async def stop(self, drain: timedelta = timedelta(seconds=10)) -> None:
@@ -116,12 +115,13 @@ class Gateway:
         server, self._server = self._server, None
         server.close()
         self._stopping = True
-        for task, idle in list(self._tasks.items()):
-            if idle:
+        await self.commands.close()
+        for task, connection in list(self._open.items()):
+            if connection.quiet:
                 task.cancel()
-        if self._tasks:
-            await asyncio.wait(list(self._tasks), timeout=drain.total_seconds())
-        cut_off = list(self._tasks)
+        if self._open:
+            await asyncio.wait(list(self._open), timeout=drain.total_seconds())
+        cut_off = list(self._open)
         for task in cut_off:
             task.cancel()
         await asyncio.gather(*cut_off, return_exceptions=True)
@@ -142,99 +142,44 @@ class Gateway:
         rest = self._door.expire()
         if rest.rejected:
             try:
-                await self._publish(rest)
+                await self._shared.publish(rest)
             except Unavailable as error:  # unanswered parts: their devices send them again
                 log.warning("hj212_held_parts_not_recorded", error=str(error), count=len(rest.rejected))
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
         host, port = (writer.get_extra_info("peername") or ("unknown", 0))[:2]
         origin = f"tcp://[{host}]:{port}" if ":" in host else f"tcp://{host}:{port}"
         if full := self._full(host):
             log.warning("hj212_connection_refused", peer=origin, reason=full)
-            await _close(writer)
+            await close(writer)
             return
-        self._tasks[task] = True
+        task = asyncio.current_task()
+        assert task is not None
+        session = Session(self._door, origin, self._limits.frame_bytes, self._limits.rubbish_bytes)
+        connection = Connection(self._shared, session, reader, writer, host=host, origin=origin)
+        self._open[task] = connection
         self._peers[host] += 1
         reason = "cut off"
         try:
-            reason = await self._converse(task, reader, writer, origin)
+            reason = await connection.converse(lambda: self._stopping)
         except asyncio.CancelledError:
             reason = "the gateway stops"  # the task ends here; nobody waits for its result
         finally:
-            del self._tasks[task]
-            self._peers -= Counter({host: 1})
+            del self._open[task]
+            self._peers[host] -= 1
+            if not self._peers[host]:
+                del self._peers[host]
             log.info("hj212_connection_closed", peer=origin, reason=reason)
-            await _close(writer)
+            await close(writer)
 
     def _full(self, host: str) -> str | None:
+        limits = self._limits
         if self._stopping:
             return "the gateway stops"
-        if len(self._tasks) >= self._limits.connections:
-            return f"{self._limits.connections} connections are open"
-        if self._peers[host] >= self._limits.connections_per_peer:
-            return f"{self._limits.connections_per_peer} connections of this address are open"
+        if len(self._open) >= limits.connections:
+            return f"{limits.connections} connections are open"
+        if self._peers[host] >= limits.connections_per_peer:
+            return f"{limits.connections_per_peer} connections of this address are open"
+        if self._connects.take(host, 1, asyncio.get_running_loop().time()):
+            return f"more than {limits.connects_per_peer:g} connections a second come from this address"
         return None
-
-    async def _converse(
-        self,
-        task: asyncio.Task[None],
-        reader: asyncio.StreamReader,
-        writer: asyncio.StreamWriter,
-        origin: str,
-    ) -> str:
-        """Serve one device; return why it ended."""
-        limits = self._limits
-        session = Session(self._door, origin, limits.frame_bytes, limits.rubbish_bytes)
-        while True:
-            reason = None
-            try:
-                async with asyncio.timeout(limits.idle.total_seconds()):
-                    data = await reader.read(_READ_BYTES)
-            except TimeoutError:
-                data, reason = b"", f"silent for {limits.idle}"
-            except ConnectionError as error:
-                data, reason = b"", f"connection lost: {error}"
-            self._tasks[task] = False
-            outcome = session.receive(data, self._clock()) if data else session.end(self._clock())
-            trouble = await self._settle(outcome, writer)
-            reason = trouble or outcome.hopeless or reason or (None if data else "closed by the device")
-            if reason:
-                return reason
-            if self._stopping:
-                return "the gateway stops"
-            self._tasks[task] = True
-
-    async def _settle(self, outcome: Outcome, writer: asyncio.StreamWriter) -> str | None:
-        """Publish, then answer; why the connection cannot go on, if it cannot."""
-        admitted = outcome.admitted
-        if admitted.reports or admitted.rejected:
-            try:
-                async with self._in_flight:
-                    await self._publish(admitted)
-            except Unavailable as error:
-                # Without an answer the device sends it all again, to whoever is there then.
-                return f"not stored, so not answered: {error}"
-        if not outcome.answers:
-            return None
-        try:
-            writer.write(outcome.answers)
-            async with asyncio.timeout(self._limits.write_timeout.total_seconds()):
-                await writer.drain()
-        except TimeoutError:
-            return "the device does not read its answers"
-        except ConnectionError as error:
-            return f"connection lost: {error}"
-        return None
-
-
-async def _close(writer: asyncio.StreamWriter) -> None:
-    """Close for good; what a device that went away did not read is of no use to it."""
-    if writer.transport.get_write_buffer_size():
-        writer.transport.abort()
-    writer.close()
-    try:
-        await writer.wait_closed()
-    except (ConnectionError, TimeoutError, asyncio.CancelledError):
-        log.debug("hj212_connection_was_gone")

@@ -6,6 +6,7 @@ from prometheus_client import Counter, Gauge, start_http_server
 
 REPORTS_IN: Final = Counter("yanchen_reports_in_total", "Reports admitted to Kafka", ["source"])
 REJECTED: Final = Counter("yanchen_rejected_total", "Dead letters sent to Kafka", ["source", "reason"])
+HJ212_FRAMES: Final = Counter("yanchen_hj212_frames_total", "HJ 212 frames over TCP by CRC rule", ["crc"])
 REPORTS_STORED: Final = Counter("yanchen_reports_stored_total", "Reports stored in the database")
 REPORTS_DUPLICATE: Final = Counter("yanchen_reports_duplicate_total", "Reports that came again")
 EVALUATIONS: Final = Counter("yanchen_evaluations_total", "Evaluations published", ["verdict"])

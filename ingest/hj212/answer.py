@@ -13,7 +13,10 @@ from ingest.hj212.message import Message
 _DATA_ANSWER: Final = "9014"
 _NOTICE_ANSWER: Final = "9013"
 _NOTICES: Final = frozenset({"1013", "9015"})  # a request for the time; the heartbeat of HJ 212-2025
-_ANSWERS: Final = frozenset({"9011", "9012", "9013", "9014", "9022"})
+RESULTS: Final = frozenset({"9011", "9012"})
+"""What a device says to a command of ours."""
+
+_ANSWERS: Final = RESULTS | {"9013", "9014", "9022"}
 
 HOUSEKEEPING: Final = _NOTICES | {"9021"}
 """Commands that a device sends for the connection's sake; 9021 is a login of the days of 2005."""
@@ -25,10 +28,10 @@ def answer(message: Message) -> bytes | None:
         return None
     command = _NOTICE_ANSWER if message.command in _NOTICES else _DATA_ANSWER
     flag = 8 if message.protocol_version == "2025" else 4
-    echoed = {name: message.fields.get(name, "") for name in ("QN", "ST", "CN", "PW", "MN")}
-    fields = echoed | {"ST": "91", "CN": command}
-    head = "".join(f"{name}={text};" for name, text in fields.items() if text)
-    return enclose(f"{head}Flag={flag};CP=&&&&".encode("latin-1"))
+    qn, password, device = (
+        f"{name}={text};" if (text := message.fields.get(name)) else "" for name in ("QN", "PW", "MN")
+    )
+    return enclose(f"{qn}ST=91;CN={command};{password}{device}Flag={flag};CP=&&&&".encode("latin-1"))
 
 
 def enclose(data: bytes) -> bytes:

@@ -1,17 +1,19 @@
 """A frame at the door → what Kafka gets, and what the device hears when Kafka has it."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from hmac import compare_digest
 from typing import Final
+
+import msgspec
+from msgspec.structs import replace
 
 from domain.errors import ConfigError, Reason, Rejected
 from domain.report import Source
 from domain.site import Device
 from ingest.admission import Admitted, Bounds, Candidate, Inbound, admit, merge
-from ingest.hj212.answer import HOUSEKEEPING, answer
+from ingest.hj212.answer import HOUSEKEEPING, RESULTS, answer
 from ingest.hj212.decode import AVERAGED, Decoded, decode_message
 from ingest.hj212.frame import Frame, Refused
 from ingest.hj212.framer import Framer
@@ -22,18 +24,24 @@ from ingest.hj212.vendor_map import VendorMap, vendor_map
 STORED: Final = frozenset({"2011", "2021", "2051"})
 """Commands that carry readings of an instant or a minute; hours and days are statistics."""
 
+NOTHING: Final = Admitted()
 
-@dataclass(frozen=True, slots=True)
-class Taken:
+CRC_RULE: Final = "crc_rule"
+"""Under this name ``raw`` tells a checksum that is right by another rule than the standard's."""
+
+
+class Taken(msgspec.Struct, frozen=True):
     """What became of a frame.
 
     Attributes:
         admitted: what Kafka must have before anything is answered.
         answers: what is written to the device then.
+        heard: the message, if it is certain who sent it or if it is an answer to us.
     """
 
-    admitted: Admitted = field(default_factory=Admitted)
+    admitted: Admitted = Admitted()
     answers: tuple[bytes, ...] = ()
+    heard: Message | None = None
 
 
 class Door:
@@ -71,15 +79,24 @@ class Door:
         try:
             message = parse(frame.data)
             reply = answer(message)
+            if message.command in RESULTS:
+                return Taken(heard=message)
             if message.command in HOUSEKEEPING:
-                return Taken(answers=_sent(reply))
-            self._check(message, topic_device)
+                return Taken(answers=_sent(reply), heard=self._heard(message, frame.crc_rule))
+            self._check(message, frame.crc_rule, topic_device)
             decoded = decode_message(message, frame.crc_rule, self._meanings(message.device))
         except Rejected as error:
-            return Taken(Admitted(rejected=(inbound.refuse(error),)), _sent(reply))
-        packet = Packet(decoded, inbound, reply)
-        ready = [packet] if decoded.part is None else packets.add(packet, inbound.received_at)
-        return self._admit(ready)
+            # A checksum that is wrong for this device gets no answer, like any wrong checksum.
+            answers = () if error.reason is Reason.BAD_CRC else _sent(reply)
+            return Taken(Admitted(rejected=(inbound.refuse(error),)), answers)
+        if message.part is None:
+            return Taken(self._admit(decoded, inbound), _sent(reply), self._known(message))
+        ready = packets.add(Packet(decoded, inbound, reply), inbound.received_at)
+        return Taken(
+            merge(self._admit(packet.decoded, packet.inbound) for packet in ready),
+            tuple(answer for packet in ready for answer in _sent(packet.answer)),
+            self._known(message),
+        )
 
     def take_payload(self, inbound: Inbound, topic_device: str | None = None) -> Admitted:
         """Decide on a payload of frames, as MQTT carries them; nothing is answered there.
@@ -100,21 +117,41 @@ class Door:
 
     def expire(self, now: datetime | None = None) -> Admitted:
         """The dead letters of split messages that are overdue; without ``now`` of all."""
-        return Admitted(rejected=tuple(self._packets.expire(now)))
+        overdue = self._packets.expire(now)
+        return Admitted(rejected=tuple(overdue)) if overdue else NOTHING
 
-    def _check(self, message: Message, topic_device: str | None) -> None:
+    def _check(self, message: Message, crc_rule: str, topic_device: str | None) -> None:
         name = message.device
         if topic_device is not None and name and name != topic_device:
             sentence = f"a frame of {name!r} came by the topic of {topic_device!r}"
             raise Rejected(Reason.WRONG_DEVICE, sentence, topic_device)
         if name and message.command not in STORED:
             raise Rejected(Reason.NOT_DATA, _not_data(message.command), name)
+        self._identify(message, crc_rule)
+
+    def _identify(self, message: Message, crc_rule: str) -> None:
+        name = message.device
         device = self._register().get(name)
+        if device and device.crc_rules is not None and crc_rule not in device.crc_rules:
+            allowed = ", ".join(sorted(device.crc_rules)) or "none"
+            sentence = f"its checksum is right by rule {crc_rule!r}, but {name!r} may use {allowed} only"
+            raise Rejected(Reason.BAD_CRC, sentence, name)
         expected = device.password if device else None
         if expected is not None and not compare_digest(
             expected.encode(), message.fields.get("PW", "").encode("latin-1")
         ):
             raise Rejected(Reason.WRONG_PASSWORD, f"the PW of {name!r} is not the one in the register", name)
+
+    def _known(self, message: Message) -> Message | None:
+        device = self._register().get(message.device)
+        return message if device is not None and device.enabled else None
+
+    def _heard(self, message: Message, crc_rule: str) -> Message | None:
+        try:
+            self._identify(message, crc_rule)
+        except Rejected:
+            return None  # it is answered like anybody, and not spoken to
+        return self._known(message)
 
     def _meanings(self, name: str) -> VendorMap:
         device = self._register().get(name)
@@ -125,15 +162,7 @@ class Door:
             sentence = f"{error}; correct the register, then replay"
             raise Rejected(Reason.UNKNOWN_FACTOR, sentence, name) from error
 
-    def _admit(self, ready: Iterable[Packet]) -> Taken:
-        admitted: list[Admitted] = []
-        answers: list[bytes] = []
-        for packet in ready:
-            admitted.append(self._admit_one(packet.decoded, packet.inbound))
-            answers += _sent(packet.answer)
-        return Taken(merge(admitted), tuple(answers))
-
-    def _admit_one(self, decoded: Decoded, inbound: Inbound) -> Admitted:
+    def _admit(self, decoded: Decoded, inbound: Inbound) -> Admitted:
         try:
             candidate = to_candidate(decoded)
         except Rejected as error:
@@ -145,21 +174,23 @@ def to_candidate(decoded: Decoded) -> Candidate:
     """The report of a decoded message, to be admitted.
 
     A text that should be a number becomes "not a number", so that admission refuses this
-    reading by name; flags and DataTime are told elsewhere and left out of ``raw``.
+    reading by name; flags and DataTime are told elsewhere and left out of ``raw``, where a
+    checksum by another rule than the standard's is named.
 
     Raises:
         Rejected: it has no time, as a platform's request for data has none.
     """
     if decoded.at is None:
         raise Rejected(Reason.NO_READINGS, f"command {decoded.command} came without data", decoded.device)
-    items = decoded.message.items
-    told = {key.sent for key, _ in items if key.suffix == "Flag" or key.code in {"DATATIME", "FLAG"}}
+    readings = decoded.readings
+    if decoded.unreadable:
+        readings = readings | dict.fromkeys(decoded.unreadable, math.nan)
     return Candidate(
         device=decoded.device,
         at=decoded.at,
-        readings=decoded.readings | dict.fromkeys(decoded.unreadable, math.nan),
+        readings=readings,
         flags=decoded.flags,
-        raw={key: text for key, text in decoded.raw.items() if key not in told},
+        raw=decoded.told if decoded.crc == "standard" else decoded.told | {CRC_RULE: decoded.crc},
     )
 
 

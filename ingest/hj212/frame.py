@@ -4,11 +4,12 @@ Pure functions over bytes whose place in the stream ``framer`` has found.
 """
 
 import re
-from dataclasses import dataclass
 from typing import Final
 
+import msgspec
+
 from domain.errors import Reason
-from ingest.hj212.crc import identify
+from ingest.hj212.crc import crc212, identify
 from ingest.hj212.length import length_rule
 
 KEPT_BYTES: Final = 4096
@@ -16,6 +17,9 @@ KEPT_BYTES: Final = 4096
 
 HEADER: Final = re.compile(rb"##(\d{2,5})(?=\D)")
 """``##`` and the length: four digits, or as many as an unpadded ``%d`` gives."""
+
+STANDARD: Final = re.compile(rb"(##(\d{4})([^&#\r\n]*CP=&&[^&#\r\n]*&&))([0-9A-Fa-f]{4})")
+"""A frame as the standard has it."""
 
 _LENGTH: Final = re.compile(rb"##(\d+)")
 _BLANK: Final = b" \t\r\n\0"
@@ -25,8 +29,7 @@ _OPENING: Final = re.compile(rb"CP[ \t]{0,8}=[ \t]{0,8}\Z", re.IGNORECASE)
 _SHOWN: Final = 24
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(msgspec.Struct, frozen=True):
     """A frame whose checksum is right by a known rule.
 
     Attributes:
@@ -48,8 +51,7 @@ class Frame:
     prefix: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(msgspec.Struct, frozen=True):
     """Bytes that are no frame.
 
     Attributes:
@@ -80,6 +82,14 @@ def close_frame(segment: bytes, crc: bytes, prefix: bytes) -> Frame | None:
     if rule is None:
         return None
     return Frame(segment + crc, data, declared, length_rule(declared, data), crc, rule, prefix)
+
+
+def close_standard(match: re.Match[bytes]) -> Frame | None:
+    """The frame of a match of ``STANDARD``, if length and checksum, too, are the standard's."""
+    opening, declared, data, crc = match.groups()
+    if int(declared) != len(data) or int(crc, 16) != crc212(data):
+        return None
+    return Frame(opening + crc, data, len(data), "exact", crc, "standard")
 
 
 def close_without_end(raw: bytes, prefix: bytes) -> Frame | None:

@@ -7,6 +7,9 @@ per byte, whatever comes in.
 A frame begins at ``##`` and a length. It ends at the first ``&&`` whose checksum is right
 by a known rule; the declared length is a witness only, since devices count it in many
 ways. Where none comes before the end of the line or the next header, the whole is refused.
+
+A frame as the standard has it that lies whole in the buffer needs no search: it is matched
+at once, by the same rule.
 """
 
 import re
@@ -14,9 +17,11 @@ from typing import Final
 
 from ingest.hj212.frame import (
     HEADER,
+    STANDARD,
     Frame,
     Refused,
     close_frame,
+    close_standard,
     close_without_end,
     opens_body,
     refuse_frame,
@@ -91,8 +96,13 @@ class Framer:
     def _between(self, final: bool) -> bool:
         """Take rubbish up to a header, a line end or the end; whether to go on."""
         buffer = self._buffer
-        if not self._rubbish.size and (blanks := _BLANKS.match(buffer, self._at)):
-            self._at = blanks.end()
+        if not self._rubbish.size:
+            if blanks := _BLANKS.match(buffer, self._at):
+                self._at = blanks.end()
+            if self._at == len(buffer):
+                return False
+            if self._standard():
+                return True
         line_end = self._line_end(self._at, len(buffer)) if self._lines < self._lines_apart else -1
         header = HEADER.search(buffer, self._at, len(buffer) if line_end < 0 else line_end + 1)
         if header:
@@ -106,6 +116,19 @@ class Framer:
             if final:
                 self._refuse_rubbish()
         return header is not None or line_end >= 0
+
+    def _standard(self) -> bool:
+        """Take a frame that is as the standard has it, and whole."""
+        match = STANDARD.match(self._buffer, self._at)
+        if match is None or match.end() - self._at > self._max_bytes:
+            return False
+        frame = close_standard(match)
+        if frame is None:
+            return False
+        self._found.append(frame)
+        self._at = match.end()
+        self._lines = 0
+        return True
 
     def _line_end(self, start: int, stop: int) -> int:
         line_feed = self._buffer.find(b"\n", start, stop)

@@ -1,14 +1,14 @@
 """The data segment of a frame as fields and items (HJ 212-2017, 6.3 and tables 3 to 5).
 
 The standard's names are case sensitive and its order is fixed; devices keep neither, so
-both are read tolerantly, and every item keeps the text with which it came.
+both are read tolerantly. What the names of the items mean is worked out in ``form``.
 """
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Final
+
+import msgspec
 
 from domain.errors import Reason, Rejected
 
@@ -17,50 +17,26 @@ _BLANK: Final = " \t\r\n\0"
 _SQUEEZE: Final = str.maketrans("", "", _BLANK)
 _INTEGER: Final = re.compile(r"\d{1,4}", re.ASCII)
 _VERSIONS: Final = ("2005", "2017", "2025")
-_CACHED_KEY: Final = 48
 _SHIELD: Final = str.maketrans(";,", "\x1e\x1f")
 _UNSHIELD: Final = str.maketrans("\x1e\x1f", ";,")
 _FIELDS: Final = frozenset({"QN", "ST", "CN", "PW", "MN", "FLAG", "PNUM", "PNO"})
 _NOTHING: Final = frozenset({"", "null", "NULL", "Null"})
 
-_SUFFIXES: Final = {
-    name.lower(): name
-    for name in (
-        *("SampleTime", "Rtd", "Min", "Avg", "Max", "Cou", "ZsRtd", "ZsMin", "ZsAvg", "ZsMax"),
-        *("Flag", "EFlag", "Data", "DayData", "NightData", "Info", "SN", "RS", "RT"),
-    )
-} | {"td": "Rtd"}  # LA-td: a misprint that many devices copied
 
-
-class Key(NamedTuple):
-    """What stands before ``=`` in the command parameters.
-
-    Attributes:
-        sent: as sent, without blanks.
-        code: its factor or equipment code, upper case.
-        suffix: what of it is told, as the standard spells it; empty if nothing is said.
-    """
-
-    sent: str
-    code: str
-    suffix: str
-
-
-Item = tuple[Key, str]
-"""One ``key=value`` of the command parameters, the value as sent."""
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(msgspec.Struct, frozen=True):
     """A data segment, read.
 
     Attributes:
         fields: header field, upper case → text; empty and ``null`` ones are left out.
-        items: the command parameters, in order.
+        names: what stands before each ``=`` of the command parameters, as sent, in order.
+        texts: what stands behind it, without blanks around it.
+        flag: Flag 拆分包及应答标志; 0, which is HJ/T 212-2005 without answer, if missing.
     """
 
     fields: Mapping[str, str]
-    items: tuple[Item, ...]
+    names: tuple[str, ...]
+    texts: tuple[str, ...]
+    flag: int
 
     @property
     def device(self) -> str:
@@ -78,12 +54,6 @@ class Message:
         return self.fields.get("QN", "")
 
     @property
-    def flag(self) -> int:
-        """Flag 拆分包及应答标志; 0, which is HJ/T 212-2005 without answer, if missing."""
-        value = _integer(self.fields.get("FLAG", ""))
-        return value if value <= 255 else 0
-
-    @property
     def ack_wanted(self) -> bool:
         """Bit A: the sender waits for an answer (HJ 212-2017, table 4)."""
         return bool(self.flag & 1)
@@ -96,7 +66,9 @@ class Message:
     @property
     def part(self) -> tuple[int, int] | None:
         """PNO and PNUM of a message sent in parts; nothing if it came whole."""
-        number, count = _integer(self.fields.get("PNO", "")), _integer(self.fields.get("PNUM", ""))
+        if "PNUM" not in self.fields:
+            return None
+        number, count = _integer(self.fields.get("PNO", "")), _integer(self.fields["PNUM"])
         return (number, count) if 1 <= number <= count and count > 1 else None
 
 
@@ -113,7 +85,9 @@ def parse(data: bytes) -> Message:
     fields = _fields(header.removesuffix("&&"))
     if "CN" not in fields:
         raise Rejected(Reason.MALFORMED_FRAME, "the frame has no command (CN)", fields.get("MN"))
-    return Message(fields, tuple(_items(parameters.removesuffix("&&"))))
+    names, texts = _items(parameters.removesuffix("&&"))
+    flag = _integer(fields.get("FLAG", ""))
+    return Message(fields, names, texts, flag if flag <= 255 else 0)
 
 
 def _fields(header: str) -> dict[str, str]:
@@ -128,22 +102,19 @@ def _fields(header: str) -> dict[str, str]:
     return fields
 
 
-def _items(parameters: str) -> list[Item]:
+def _items(parameters: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     # ',' joins what belongs to one code and ';' separates codes; since each key carries
     # its code, and devices mix them up, both simply end an item.
-    if not parameters.isascii() or "//" in parameters:
-        return [(key, _text(text.translate(_UNSHIELD))) for key, text in _split(_shield(parameters))]
-    return _split(parameters)
+    if parameters.isascii() and "//" not in parameters:
+        return _split(parameters)
+    names, texts = _split(_shield(parameters))
+    return names, tuple(readable(text.translate(_UNSHIELD)) for text in texts)
 
 
-def _split(parameters: str) -> list[Item]:
-    items = []
-    for member in parameters.replace(",", ";").split(";"):
-        name, _, value = member.partition("=")
-        key = _known_key(name) if len(name) <= _CACHED_KEY else _key(name)
-        if key.sent:
-            items.append((key, value.strip(_BLANK)))
-    return items
+def _split(parameters: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    pairs = [member.partition("=") for member in parameters.replace(",", ";").split(";")]
+    names, _, texts = zip(*pairs, strict=True)
+    return names, tuple([text.strip(_BLANK) for text in texts])
 
 
 def _shield(parameters: str) -> str:
@@ -153,21 +124,7 @@ def _shield(parameters: str) -> str:
     return "//".join(pieces)
 
 
-def _key(text: str) -> Key:
-    """Key, code and suffix of ``a34001-Rtd``, ``LA-Rtd-Flag`` or ``a21026-i22004-Info``."""
-    sent = _text(text.translate(_SQUEEZE))
-    parts = sent.split("-")
-    suffix = ""
-    while len(parts) > 1 and parts[-1].lower() in _SUFFIXES:
-        suffix = suffix or _SUFFIXES[parts[-1].lower()]
-        parts.pop()
-    return Key(sent, "-".join(parts).upper(), suffix)
-
-
-_known_key = lru_cache(maxsize=4096)(_key)  # devices repeat their keys for ever
-
-
-def _text(latin: str) -> str:
+def readable(latin: str) -> str:
     """Chinese text is UTF-8 by the standard, and GBK from some."""
     if latin.isascii():
         return latin

@@ -7,8 +7,11 @@ hold back until it has that answer. A part that knows no time yet is held, unans
 until another tells it.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+
+import msgspec
+from msgspec.structs import replace
 
 from domain.errors import Reason, Rejected
 from domain.report import RejectedMessage
@@ -16,8 +19,7 @@ from ingest.admission import Inbound
 from ingest.hj212.decode import Decoded
 
 
-@dataclass(frozen=True, slots=True)
-class Packet:
+class Packet(msgspec.Struct, frozen=True):
     """A decoded part, the bytes it came in, and the answer it waits for."""
 
     decoded: Decoded
@@ -60,9 +62,10 @@ class Packets:
     def add(self, packet: Packet, now: datetime) -> list[Packet]:
         """Take a part; return those whose time is known by now, with that time."""
         decoded = packet.decoded
-        assert decoded.part is not None
         key = (decoded.device, decoded.message.qn, decoded.command)
-        number, count = decoded.part
+        part = decoded.message.part
+        assert part is not None
+        number, count = part
         parts = self._messages.get(key)
         if parts is None:
             parts = _Parts(packet.inbound, decoded.device, count, now + self._timeout)
@@ -83,7 +86,9 @@ class Packets:
 
     def expire(self, now: datetime | None = None) -> list[RejectedMessage]:
         """Refuse what is overdue or too much; without ``now`` everything that is left."""
-        gone = []
+        gone: list[RejectedMessage] = []
+        if not self._messages:
+            return gone
         for key, parts in list(self._messages.items()):  # oldest first
             if now is not None and now < parts.deadline and not self._overfull():
                 break

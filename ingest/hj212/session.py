@@ -3,10 +3,13 @@
 The caller has Kafka take ``Outcome.admitted`` and only then writes ``Outcome.answers``.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Final
+
+import msgspec
+from msgspec.structs import replace
 
 from domain.errors import Reason
 from domain.report import Source
@@ -14,26 +17,35 @@ from ingest.admission import Admitted, Inbound, merge
 from ingest.hj212.door import Door, refuse
 from ingest.hj212.frame import Frame, Refused
 from ingest.hj212.framer import MAX_FRAME_BYTES, Framer
+from ingest.hj212.message import Message
 
 _QUIET: Final = timedelta(minutes=10)
 _TOLD_APART: Final = 20
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True):
     """What a read led to.
 
     Attributes:
         admitted: what Kafka must have first.
         answers: what is written then; empty if nothing.
-        frames: how many good frames there were.
+        crc_rules: by which checksum rules how many frames were good.
+        refused: how many bytes were refused.
+        heard: messages of known devices, and answers to our commands.
         hopeless: why the connection should be closed, if it should.
     """
 
     admitted: Admitted
     answers: bytes
-    frames: int
+    crc_rules: Mapping[str, int]
+    refused: int = 0
+    heard: tuple[Message, ...] = ()
     hopeless: str | None = None
+
+    @property
+    def frames(self) -> int:
+        """How many good frames there were."""
+        return sum(self.crc_rules.values())
 
 
 class Session:
@@ -71,7 +83,9 @@ class Session:
         return Outcome(
             merge([outcome.admitted, rest.admitted]),
             outcome.answers + rest.answers,
-            outcome.frames + rest.frames,
+            Counter(outcome.crc_rules) + Counter(rest.crc_rules),
+            outcome.refused + rest.refused,
+            outcome.heard + rest.heard,
             hopeless,
         )
 
@@ -85,20 +99,25 @@ class Session:
         inbound = self._inbound(now)
         admitted: list[Admitted] = []
         answers: list[bytes] = []
-        frames = 0
+        crc_rules: dict[str, int] = {}
+        heard: list[Message] = []
+        refused = 0
         for one in found:
             if isinstance(one, Frame):
                 taken = self._door.take(one, inbound)
                 admitted.append(taken.admitted)
                 answers += taken.answers
-                frames += 1
+                if taken.heard is not None:
+                    heard.append(taken.heard)
+                crc_rules[one.crc_rule] = crc_rules.get(one.crc_rule, 0) + 1
                 self._refused_bytes = 0
                 self._refusals.relent()
             else:
+                refused += one.size
                 self._refused_bytes += one.size
                 admitted += [refuse(told, inbound) for told in self._refusals.tell(one, now)]
         admitted.append(self._door.expire(now))
-        return Outcome(merge(admitted), b"".join(answers), frames)
+        return Outcome(merge(admitted), b"".join(answers), crc_rules, refused, tuple(heard))
 
     def _inbound(self, now: datetime) -> Inbound:
         return Inbound(payload=b"", origin=self._origin, received_at=now, source=Source.HJ212)

@@ -1,12 +1,11 @@
 """Vendor maps: what a code means and in which unit it is sent, as ``factors.toml`` says."""
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
 from importlib.resources import files
-from types import MappingProxyType
 from typing import Final
 
 import msgspec
@@ -45,8 +44,24 @@ class Meaning:
     order: int
 
 
-VendorMap = Mapping[str, Meaning]
-"""Code, upper case → its meaning."""
+class VendorMap(Mapping[str, Meaning]):
+    """Code, upper case → its meaning; equal to itself only, so that work done with it can be remembered."""
+
+    __slots__ = ("_codes",)
+    __hash__ = object.__hash__
+    __eq__ = object.__eq__
+
+    def __init__(self, codes: Mapping[str, Meaning]) -> None:
+        self._codes = codes
+
+    def __getitem__(self, code: str) -> Meaning:
+        return self._codes[code]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._codes)
+
+    def __len__(self) -> int:
+        return len(self._codes)
 
 
 def vendors() -> tuple[str, ...]:
@@ -74,7 +89,7 @@ def vendor_map(vendor: str | None = None) -> VendorMap:
         for sent in layers[name].codes:
             for code in sent.codes:
                 meanings.setdefault(code.upper(), _meaning(sent, convert, len(meanings)))
-    return MappingProxyType(meanings)
+    return VendorMap(meanings)
 
 
 def _meaning(sent: _Meaning, convert: Mapping[str, Mapping[str, str]], order: int) -> Meaning:

@@ -11,8 +11,9 @@ from structlog.testing import capture_logs
 from domain.errors import Reason, Unavailable
 from domain.site import Device, Protocol, Site, SiteKind
 from ingest.admission import Admitted
-from ingest.gateway import Gateway, Limits
+from ingest.gateway import Gateway
 from ingest.hj212.answer import enclose
+from ingest.limits import Limits
 
 NOW = datetime(2026, 1, 1, 5, tzinfo=UTC)  # 13:00 in China
 SITE = Site(site="gd-1", kind=SiteKind.CONSTRUCTION, area="320602")

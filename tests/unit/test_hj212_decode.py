@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from domain.errors import ConfigError, Reason, Rejected
 from domain.factors import FACTORS
 from ingest.hj212.decode import Decoded, decode_message, parse_time
+from ingest.hj212.key import key
 from ingest.hj212.message import parse
 from ingest.hj212.vendor_map import vendor_map, vendors
 
@@ -25,8 +26,8 @@ def readings(body: str, command: str = "2011", vendor: str | None = None) -> dic
 
 def test_a_report_as_the_standard_writes_it():
     report = decoded(AT + "a34001-Rtd=92,a34001-Flag=N;LA-Rtd=50.1,LA-Flag=D;a99999-Rtd=1")
-    assert (report.device, report.command, report.protocol_version) == ("YC-1", "2011", "2017")
-    assert report.ack_wanted
+    assert (report.device, report.command, report.message.protocol_version) == ("YC-1", "2011", "2017")
+    assert report.message.ack_wanted
     assert report.at is not None
     assert report.at.isoformat() == "2026-01-01T12:00:00+08:00"
     assert report.readings == {"tsp": 92, "noise": 50.1}
@@ -199,15 +200,15 @@ def test_chinese_text_and_its_separators():
             encoding
         )
         message = parse(data)
-        info, last = message.items[1:]
-        assert info == (("i11001-Info", "I11001", "Info"), "//门开了;关了,好//")
-        assert last[0].code == "A21026-I22004"
+        assert key(message.names[1]) == ("i11001-Info", "I11001", "Info")
+        assert message.texts[1] == "//门开了;关了,好//"
+        assert key(message.names[2]).code == "A21026-I22004"
 
 
 def test_parts():
     head = HEAD.replace("Flag=5;", "Flag=7;PNO=2;PNUM=0003;")
-    assert decoded("LA-Rtd=50", head).part == (2, 3), "and a part needs no time of its own"
-    assert decoded(AT, HEAD.replace("Flag=5", "Flag=7")).part is None
+    assert decoded("LA-Rtd=50", head).message.part == (2, 3), "and a part needs no time of its own"
+    assert decoded(AT, HEAD.replace("Flag=5", "Flag=7")).message.part is None
 
 
 @given(st.binary(max_size=400))

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from domain.errors import Reason
 from domain.report import Scope, Source
 from domain.site import Device, Protocol, Site, SiteKind
-from ingest.admission import Bounds, Inbound
+from ingest.admission import Admitted, Bounds, Inbound
 from ingest.hj212.answer import enclose
+from ingest.hj212.crc import modbus
 from ingest.hj212.door import Door, Taken, to_admitted
 from ingest.hj212.frame import Frame
 from ingest.hj212.framer import Framer
@@ -76,11 +77,26 @@ def test_only_who_waits_is_answered_in_the_version_it_speaks(flag: str, answer: 
     assert taken.answers == expected
 
 
-@pytest.mark.parametrize("command", ["9011", "9012", "9013", "9014"])
+@pytest.mark.parametrize("command", ["9013", "9014"])
 def test_an_answer_is_never_answered(command: str):
     taken = take(frame(head=f"QN=1;CN={command};MN=YC-1;Flag=5"))
     assert taken.answers == ()
     assert reasons(taken) == [Reason.NOT_DATA]
+
+
+@pytest.mark.parametrize("command", ["9011", "9012"])
+def test_what_a_device_says_to_a_command_is_handed_on(command: str):
+    taken = take(frame("QnRtn=1", head=f"QN=1;CN={command};MN=YC-1;Flag=5", at=""))
+    assert (taken.admitted, taken.answers) == (Admitted(), ())
+    assert taken.heard is not None
+    assert taken.heard.command == command
+
+
+@pytest.mark.parametrize("head", ["CN=2011;PW=1;MN=YC-1;Flag=5", "CN=9015;PW=1;MN=YC-1;Flag=9"])
+def test_only_who_proves_its_name_is_spoken_to(head: str):
+    assert take(frame(head=head), device(password="1")).heard is not None
+    for other in (device(password="2"), device(enabled=False), device("YC-2")):
+        assert take(frame(head=head), other).heard is None
 
 
 @pytest.mark.parametrize(("command", "answer"), [("9015", b"9013"), ("1013", b"9013"), ("9021", b"9014")])
@@ -140,6 +156,25 @@ def test_hectopascal_is_refused_as_one_reading():
     }
 
 
+def by_modbus() -> bytes:
+    data = frame()[6:-6]
+    return b"##%04d%b%04X\r\n" % (len(data), data, modbus(data))
+
+
+def test_a_checksum_by_another_rule_is_named():
+    (report,) = take(by_modbus()).admitted.reports
+    assert report.raw == {"LA-Rtd": "50", "crc_rule": "modbus"}
+
+
+@pytest.mark.parametrize(("allowed", "taken"), [({"standard"}, False), ({"standard", "modbus"}, True)])
+def test_a_device_may_be_held_to_its_checksum(allowed: set[str], taken: bool):
+    known = device(crc_rules=frozenset(allowed))
+    assert take(frame(), known).admitted.reports
+    other = take(by_modbus(), known)
+    assert bool(other.admitted.reports) == bool(other.answers) == taken
+    assert reasons(other) == ([] if taken else [Reason.BAD_CRC])
+
+
 # Messages in parts ------------------------------------------------------------------------
 
 
@@ -162,7 +197,7 @@ def test_parts_take_their_time_from_one_another_and_each_is_answered():
 def test_a_part_before_its_time_is_held_unanswered():
     door = Door(lambda: {"YC-1": device()})
     early = take(part(2, 2, at=False, body="a34001-Rtd=9"), door=door)
-    assert early == Taken()
+    assert (early.admitted, early.answers) == (Admitted(), ())
     late = take(part(1, 2, at=True), door=door)
     assert [report.readings for report in late.admitted.reports] == [{"tsp": 9}, {"noise": 50}]
     assert len(late.answers) == 2

@@ -1,6 +1,5 @@
 import json
 import random
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -149,25 +148,12 @@ def test_ten_megabytes_of_rubbish_end_as_few_refusals_and_a_good_frame(make: Cal
     rubbish = make()
     framer = Framer()
     found: list[Frame | Refused] = []
-    began = time.process_time()
     for start in range(0, len(rubbish), 65_536):
         found += framer.feed(rubbish[start : start + 65_536])
         assert len(framer._buffer) < 32_768
     found += framer.feed(b"\r\n" + GOOD)
-    assert time.process_time() - began < 10
     assert len(found) < 100
     assert isinstance(found[-1], Frame)
-
-
-@pytest.mark.parametrize("pattern", [b"##0100 ", b"##12a&&1234", b"##0100CP=&&"])
-def test_time_grows_with_the_input_only(pattern: bytes):
-    def seconds(size: int) -> float:
-        data = pattern * (size // len(pattern))
-        began = time.process_time()
-        frames(data)
-        return time.process_time() - began
-
-    assert seconds(800_000) < 16 * max(seconds(200_000), 0.02)
 
 
 PIECES = st.sampled_from(
@@ -176,7 +162,20 @@ PIECES = st.sampled_from(
         *(b"QN=1;", b"ABCD", b"F", b"x" * 70, GOOD, GOOD[:-2], GOOD[:40], GOOD[40:], b"\xff\0", b"=;,-"),
     ]
 )
-STREAMS = st.one_of(st.lists(PIECES, max_size=25).map(b"".join), st.binary(max_size=300))
+
+
+@st.composite
+def damaged(draw: st.DrawFn) -> bytes:
+    """A good stream with a few bytes changed, put in or left out."""
+    stream = bytearray(GOOD * draw(st.integers(1, 3)))
+    for _ in range(draw(st.integers(0, 4))):
+        start = draw(st.integers(0, len(stream)))
+        stop = start + draw(st.integers(0, 3))
+        stream[start:stop] = draw(st.one_of(PIECES, st.binary(max_size=3)))
+    return bytes(stream)
+
+
+STREAMS = st.one_of(st.lists(PIECES, max_size=25).map(b"".join), st.binary(max_size=300), damaged())
 
 
 @given(STREAMS, st.sampled_from([64, 100, 300, 8192]), st.sampled_from([0, 1, 32]))
