@@ -5,12 +5,14 @@ import sys
 import typer
 
 from app.commands import (
+    clocks,
     dashboards,
     decode,
     demo,
     demo_city,
     doctor,
     evaluate,
+    ledger,
     migrate,
     register,
     services,
@@ -39,6 +41,8 @@ cli.command()(doctor.doctor)
 cli.command()(decode.decode)
 cli.command()(evaluate.evaluate)
 cli.command()(simulate.simulate)
+cli.command()(ledger.ledger)
+cli.command()(clocks.clocks)
 cli.add_typer(register.app, name="register")
 cli.add_typer(dashboards.app, name="dashboards")
 
