@@ -15,11 +15,12 @@ from typer.testing import CliRunner
 
 from app.cli import cli
 from domain.codec import encode
-from domain.errors import Reason
+from domain.errors import Reason, Unavailable
 from domain.register import City, GridCell, GridLevel, Monitor, Place
 from domain.report import RejectedMessage, Report, Source
 from domain.site import Protocol, SiteKind
 from domain.topics import READINGS, REJECTED
+from ingest.make_up import Patience, make_up_once
 from ingest.writer import write
 from runtime.database import Pool, open_pool, transaction
 from runtime.kafka import Record
@@ -197,6 +198,39 @@ async def test_a_device_without_numbers_is_counted_by_its_interval(pool: Pool) -
     (gap,) = await read_gaps(pool, START, Protocol.HJ212)
     assert (gap.missing, gap.estimated) == (138, True)
     assert await read_gaps(pool, START, Protocol.MQTT) == []
+
+
+async def test_gaps_of_a_device_are_asked_for_until_they_are_filled(pool: Pool) -> None:
+    feed = await feed_of(pool)
+    now = datetime.now(UTC).replace(microsecond=0)
+    minutes = [*range(120, 100, -1), *range(60, 40, -1)]
+    await feed.give(READINGS, [report(now - n * MINUTE, device="h1") for n in minutes])
+    wanted: list[tuple[str, datetime, datetime]] = []
+    connected = False
+
+    async def ask(device: str, start: datetime, end: datetime) -> None:
+        if not connected:
+            raise Unavailable("not connected")
+        wanted.append((device, start, end))
+        await feed.give(
+            READINGS,
+            [
+                report(at, device=device, delay=now - at)
+                for n in range(70, 101)
+                if start <= (at := now - n * MINUTE) <= end
+            ],
+        )
+
+    patience = Patience(span=timedelta(hours=24), pause=timedelta(0), attempts=2)
+    asked = await make_up_once(pool, ask, {}, patience)
+    assert (asked, wanted) == ({}, [])
+    connected = True
+    for _ in range(5):
+        asked = await make_up_once(pool, ask, asked, patience)
+    # the device has what is older than 70 min; the rest is asked for twice and then left as it is
+    assert {(device, end) for device, _, end in wanted} == {("h1", now - timedelta(seconds=1) - 60 * MINUTE)}
+    starts = Counter((now - start) // MINUTE for _, start, _ in wanted)
+    assert starts == {100: 1, 69: 2}
 
 
 async def test_what_has_not_changed_is_not_counted_again(pool: Pool) -> None:
