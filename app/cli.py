@@ -5,6 +5,7 @@ import sys
 import typer
 
 from app.commands import (
+    asyncapi,
     clocks,
     dashboards,
     decode,
@@ -43,6 +44,7 @@ cli.command()(evaluate.evaluate)
 cli.command()(simulate.simulate)
 cli.command()(ledger.ledger)
 cli.command()(clocks.clocks)
+cli.command()(asyncapi.asyncapi)
 cli.add_typer(register.app, name="register")
 cli.add_typer(dashboards.app, name="dashboards")
 

@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
-from click.testing import Result
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
@@ -367,7 +366,7 @@ async def test_the_command_tells_lines_and_whether_something_is_missing(
     now = datetime.now(UTC)
     await feed.give(READINGS, [report(now - 2 * MINUTE, 1), report(now - MINUTE, 2)])
 
-    async def run(*words: str) -> Result:
+    async def run(*words: str):
         return await asyncio.to_thread(CliRunner().invoke, cli, ["ledger", *words])
 
     told = await run()
