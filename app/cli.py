@@ -5,12 +5,15 @@ import sys
 import typer
 
 from app.commands import (
+    asyncapi,
+    clocks,
     dashboards,
     decode,
     demo,
     demo_city,
     doctor,
     evaluate,
+    ledger,
     migrate,
     register,
     services,
@@ -41,6 +44,9 @@ cli.command()(decode.decode)
 cli.command()(evaluate.evaluate)
 cli.command()(simulate.simulate)
 cli.command()(settings.settings)
+cli.command()(ledger.ledger)
+cli.command()(clocks.clocks)
+cli.command()(asyncapi.asyncapi)
 cli.add_typer(register.app, name="register")
 cli.add_typer(dashboards.app, name="dashboards")
 

@@ -17,6 +17,7 @@ from dashboards.wall import create_router as create_wall_router
 from domain.register import Role
 from runtime.accounts import LoginNeeded, check_login, person_of, remember
 from runtime.database import Pool, open_pool, transaction
+from runtime.ledger import keep_gauges
 from runtime.settings import Settings
 from runtime.texts import load_texts, pick_lang
 
@@ -119,6 +120,7 @@ async def run_web(settings: Settings) -> None:
                 timeout_graceful_shutdown=2,
             )
         )
+        gauges = asyncio.create_task(keep_gauges(pool), name="ledger")
         serving = asyncio.create_task(server.serve(), name="uvicorn")
         try:
             await asyncio.shield(serving)
@@ -126,3 +128,5 @@ async def run_web(settings: Settings) -> None:
             server.should_exit = True
             await serving
             raise
+        finally:
+            gauges.cancel()

@@ -16,6 +16,8 @@ from domain.instant import from_ms
 Aware = Annotated[datetime, msgspec.Meta(tz=True)]
 EpochMs = Annotated[int, msgspec.Meta(ge=0, le=253_402_300_799_000)]
 """Milliseconds since 1970, up to the end of the year 9999."""
+Number = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+"""A device's own number of a report; more than a database can hold is no number."""
 
 
 class Source(StrEnum):
@@ -40,7 +42,7 @@ class DeviceReport(msgspec.Struct, frozen=True, omit_defaults=True):
 
     at: Aware | EpochMs
     readings: dict[str, float]
-    seq: int | None = None
+    seq: Number | None = None
     flags: dict[str, str] = {}
     device: str | None = None
 
@@ -63,7 +65,7 @@ class Report(msgspec.Struct, frozen=True, omit_defaults=True):
     at: Aware | EpochMs
     readings: dict[str, float]
     flags: dict[str, str] = {}
-    seq: int | None = None
+    seq: Number | None = None
     received_at: Aware | None = None
     source: Source | None = None
     raw: dict[str, str] = {}

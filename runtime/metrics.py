@@ -12,6 +12,9 @@ REPORTS_DUPLICATE: Final = Counter("yanchen_reports_duplicate_total", "Reports t
 EVALUATIONS: Final = Counter("yanchen_evaluations_total", "Evaluations published", ["verdict"])
 NOTICES: Final = Counter("yanchen_notices_total", "Delivery attempts of notices", ["channel", "outcome"])
 EVENT_LAG: Final = Gauge("yanchen_event_lag_seconds", "Age of the newest measuring time handled", ["service"])
+LEDGER: Final = Gauge(
+    "yanchen_ledger_reports", "Reports of the last 24 h by what became of them", ["outcome"]
+)
 
 
 def serve_metrics(port: int) -> None:

@@ -1,0 +1,158 @@
+"""Make-up upload (补传): which stretches of time to ask a device for again, and when to stop asking.
+
+The plan is pure: gaps, what was asked before and the time of now are arguments. A gap that
+the device has filled is gone from the ledger, so nothing has to be told about success.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import structlog
+
+from domain.errors import Unavailable
+from domain.site import Protocol
+from runtime.database import Pool
+from runtime.ledger import Gap, bring_up_to_date, read_gaps
+
+log = structlog.get_logger()
+
+Ask = Callable[[str, datetime, datetime], Awaitable[None]]
+"""Ask a device for its reports of ``[start, end]``; raises ``Unavailable`` while it is not connected."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How a device is asked.
+
+    Attributes:
+        settle: age of a gap's end before the first asking; the device may be sending by itself.
+        reach: gaps that began longer ago than this are left as they are.
+        span: longest stretch of one asking; longer gaps are asked for piece by piece, newest first.
+        attempts: so many for each stretch.
+        pause: wait before the second attempt; doubles with each.
+        at_once: stretches of one device that are asked for in one round.
+    """
+
+    settle: timedelta = timedelta(minutes=10)
+    reach: timedelta = timedelta(days=7)
+    span: timedelta = timedelta(hours=6)
+    attempts: int = 3
+    pause: timedelta = timedelta(minutes=30)
+    at_once: int = 2
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Stretch:
+    """A span of measuring times that a device is asked for, both ends included."""
+
+    device: str
+    start: datetime
+    end: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """How often a stretch was asked for, and when last."""
+
+    times: int
+    last: datetime
+
+
+def gaps(found: Iterable[Gap], now: datetime, patience: Patience | None = None) -> list[Stretch]:
+    """The stretches of time in which reports are missing and can still be had, newest first.
+
+    Args:
+        found: gaps of the ledger.
+        now: the time.
+        patience: how long to let gaps settle, and how far to reach back.
+    """
+    patience = patience or Patience()
+    stretches: set[Stretch] = set()
+    for gap in found:
+        if now - gap.after_at >= patience.settle:
+            stretches |= _pieces(gap, now - patience.reach, patience.span)
+    return sorted(stretches, key=lambda one: (one.end, one.device), reverse=True)
+
+
+def _pieces(gap: Gap, earliest: datetime, span: timedelta) -> set[Stretch]:
+    """Cut where the clock says, so that a gap that shrinks from one side keeps its other pieces."""
+    second = timedelta(seconds=1)  # DataTime has no finer unit
+    start, last = max(gap.before_at + second, earliest), gap.after_at - second
+    pieces: set[Stretch] = set()
+    while start <= last:
+        end = min(last, _next_cut(start, span) - second)
+        pieces.add(Stretch(gap.device, start, end))
+        start = end + second
+    return pieces
+
+
+def _next_cut(at: datetime, span: timedelta) -> datetime:
+    epoch = datetime.fromtimestamp(0, UTC)
+    return epoch + ((at - epoch) // span + 1) * span
+
+
+def due(
+    stretches: Iterable[Stretch],
+    asked: Mapping[Stretch, Asked],
+    now: datetime,
+    patience: Patience | None = None,
+) -> list[Stretch]:
+    """Of these stretches those to be asked for now, at most ``at_once`` for each device."""
+    patience = patience or Patience()
+    chosen: list[Stretch] = []
+    load: dict[str, int] = {}
+    for one in stretches:
+        if load.get(one.device, 0) < patience.at_once and _is_due(asked.get(one), now, patience):
+            load[one.device] = load.get(one.device, 0) + 1
+            chosen.append(one)
+    return chosen
+
+
+def _is_due(before: Asked | None, now: datetime, patience: Patience) -> bool:
+    if before is None:
+        return True
+    pause = patience.pause * 2 ** (before.times - 1)
+    return before.times < patience.attempts and now - before.last >= pause
+
+
+async def keep_making_up(
+    pool: Pool, ask: Ask, *, patience: Patience | None = None, every_s: float = 300.0
+) -> None:
+    """Ask HJ 212 devices for what is missing, for ever.
+
+    A device that is not connected does not use up an attempt.
+
+    Args:
+        pool: the database with the ledger.
+        ask: the gateway's make-up command.
+        patience: how devices are asked.
+        every_s: seconds between rounds.
+
+    Raises:
+        Unavailable: the database is away.
+    """
+    asked: dict[Stretch, Asked] = {}
+    while True:
+        asked = await make_up_once(pool, ask, asked, patience or Patience())
+        await asyncio.sleep(every_s)
+
+
+async def make_up_once(
+    pool: Pool, ask: Ask, asked: Mapping[Stretch, Asked], patience: Patience
+) -> dict[Stretch, Asked]:
+    """One round; returns what was asked so far of the stretches that are still missing."""
+    await bring_up_to_date(pool)
+    now = datetime.now(UTC)
+    missing = gaps(await read_gaps(pool, now - patience.reach, Protocol.HJ212), now, patience)
+    kept = {one: asked[one] for one in missing if one in asked}
+    for one in due(missing, kept, now, patience):
+        try:
+            await ask(one.device, one.start, one.end)
+        except Unavailable as error:
+            log.info("make_up_not_asked", device=one.device, reason=str(error))
+            continue
+        kept[one] = Asked(kept[one].times + 1 if one in kept else 1, now)
+        log.info("make_up_asked", device=one.device, start=one.start, end=one.end, attempt=kept[one].times)
+    return kept
