@@ -14,7 +14,7 @@ import msgspec
 from app.embedded.process import wait_until
 from app.fleet import Fleet
 from benchmarks.door import begin, start
-from benchmarks.figures import Stopwatch, cpu_seconds, memory_mb
+from benchmarks.figures import Stopwatch, memory_mb
 from benchmarks.publisher import Job
 from benchmarks.town import servers
 from runtime.database import Pool, open_pool, transaction
@@ -59,8 +59,7 @@ async def main(minutes: int = 10, devices: int = 10_000) -> None:
         for name, watch in watches.items():
             took = watch.stop()
             print(
-                f"  {name:10} {100 * took.cpu / took.wall:5.1f} % of a core, {cpu_seconds(pids[name]):.1f} s since its"
-                f" start, at most {largest[name]:.0f} MB"
+                f"  {name:10} {100 * took.cpu / took.wall:5.1f} % of a core, at most {largest[name]:.0f} MB"
             )
         print(f"  slowest acknowledgement: {max(word['slowest_s'] for word in said)} s")
         await _account(pool, confirmed, fleet.restarts)

@@ -1,4 +1,4 @@
-"""Kafka's records → TimescaleDB, beside a raw sorted binary COPY of the same readings in batches of the same size.
+"""Kafka's records → TimescaleDB, beside a raw sorted binary COPY of the same readings in like batches.
 
     python -m benchmarks writer[:devices[:minutes[:runs]]]
 
@@ -17,18 +17,18 @@ from benchmarks.figures import Stopwatch, Took, tell
 from benchmarks.town import servers
 from domain.codec import encode
 from domain.report import Report, Source
-from domain.topics import READINGS
+from domain.topics import PARTITIONS, READINGS
 from ingest.copy_rows import READINGS as COLUMNS
 from ingest.copy_rows import in_key_order, pack_readings, stream, to_us
 from ingest.marks import Marks
-from ingest.writer import write
+from ingest.writer import write, write_apart
 from runtime.database import Pool, open_pool, transaction
 from runtime.kafka import Batch, Record
 from runtime.register import Register
 from runtime.settings import Database
 
 AT = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(hours=12)
-BATCH = 20_000
+BATCH = 40_000
 VALUES = {"oil_fume": 0.82, "nmhc": 5.6, "fan_current": 3.1, "purifier_current": 2.2}
 
 
@@ -49,9 +49,16 @@ def reports(devices: int, minutes: int) -> list[Report]:
 
 
 def batches(sent: list[Report], size: int = BATCH) -> list[Batch]:
-    """Records of one partition, in batches as the writer takes them."""
-    records = [Record(0, offset, encode(report), 0) for offset, report in enumerate(sent)]
-    return [{0: records[begin : begin + size]} for begin in range(0, len(records), size)]
+    """Batches of four partitions, as the writer takes them."""
+    logs: Batch = {partition: [] for partition in range(PARTITIONS)}
+    for report in sent:
+        partition = int(report.device[1:]) % PARTITIONS
+        logs[partition].append(Record(partition, len(logs[partition]), encode(report), 0))
+    each = size // PARTITIONS
+    return [
+        {partition: records[begin : begin + each] for partition, records in logs.items()}
+        for begin in range(0, max(map(len, logs.values())), each)
+    ]
 
 
 async def main(devices: int = 1_000, minutes: int = 120, runs: int = 5) -> None:
@@ -99,9 +106,12 @@ def _raw(pool: Pool, register: Register, sent: list[Report]) -> Callable[[], Awa
 
     async def work() -> None:
         for data in packed:
-            async with transaction(pool) as connection, connection.cursor() as cursor:
-                async with cursor.copy(statement) as copy:
-                    await copy.write(data)
+            async with (
+                transaction(pool) as connection,
+                connection.cursor() as cursor,
+                cursor.copy(statement) as copy,
+            ):
+                await copy.write(data)
 
     return work
 
@@ -110,9 +120,12 @@ def _writer(
     pool: Pool, register: Register, taken: list[Batch], *, careful: bool = False
 ) -> Callable[[], Awaitable[None]]:
     async def work() -> None:
-        marks = None if careful else Marks()
+        marks = Marks()
         for batch in taken:
-            await write(pool, register, READINGS, batch, marks)
+            if careful:
+                await write(pool, register, READINGS, batch)
+            else:
+                await write_apart(pool, register, READINGS, batch, marks)
 
     return work
 

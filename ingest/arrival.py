@@ -6,13 +6,16 @@ Pure: what is stored already is an argument.
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from typing import Final
+
+import msgspec
 
 from domain.report import Report
 
+_HOUR_US: Final = 3_600_000_000
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Arrival:
+
+class Arrival(msgspec.Struct, frozen=True, gc=False):
     """A report of the batch, with what its rows need.
 
     Attributes:
@@ -63,8 +66,8 @@ def sort_out(arrivals: Iterable[Arrival], marks: Mapping[int, int] | None) -> So
     return SortedOut(list(first.values()), unsure)
 
 
-Counts = dict[tuple[str, datetime], tuple[int, int]]
-"""(device, hour) → reports stored, reports that came again."""
+Counts = dict[tuple[str, int], tuple[int, int]]
+"""(device, hour in µs since 2000) → reports stored, reports that came again."""
 
 
 def count(arrivals: Iterable[Arrival], stored: AbstractSet[tuple[int, int]]) -> Counts:
@@ -78,7 +81,7 @@ def count(arrivals: Iterable[Arrival], stored: AbstractSet[tuple[int, int]]) -> 
     counts: Counts = {}
     for one in arrivals:
         key = (one.point, one.at_us)
-        place = (one.report.device, hour_of(one.report.instant))
+        place = (one.report.device, one.at_us // _HOUR_US * _HOUR_US)
         was_stored, came_again = counts.get(place, (0, 0))
         if key in left:
             left.discard(key)
@@ -88,6 +91,10 @@ def count(arrivals: Iterable[Arrival], stored: AbstractSet[tuple[int, int]]) -> 
     return counts
 
 
-def hour_of(at: datetime) -> datetime:
-    """The hour of the ledger, UTC."""
-    return at.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+def newest(arrivals: Iterable[Arrival]) -> dict[str, int]:
+    """Device → its newest measuring time in the batch, µs since 2000."""
+    found: dict[str, int] = {}
+    for one in arrivals:
+        if one.at_us > found.get(one.report.device, one.at_us - 1):
+            found[one.report.device] = one.at_us
+    return found

@@ -36,6 +36,11 @@ def to_us(at: datetime) -> int:
     return (at - _EPOCH) // _US
 
 
+def from_us(at_us: int) -> datetime:
+    """The instant of microseconds since 2000."""
+    return _EPOCH + at_us * _US
+
+
 def stream(rows: Iterable[bytes]) -> bytes:
     """Packed rows as a whole COPY."""
     return b"".join((_BEGIN, *rows, _END))

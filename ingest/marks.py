@@ -74,7 +74,8 @@ class Marks:
             known = self._newest[one.partition]
             known[one.point] = max(one.at_us, known[one.point])
 
-    def forget(self) -> None:
-        """Believe nothing."""
-        self._newest.clear()
-        self._left_at.clear()
+    def forget(self, partitions: Iterable[int]) -> None:
+        """Believe nothing about these partitions."""
+        for partition in partitions:
+            self._newest.pop(partition, None)
+            self._left_at.pop(partition, None)

@@ -6,10 +6,12 @@ straight into the tables, in the key's order; the rest goes by a staging table t
 them. Either way the first stored wins.
 """
 
+import asyncio
+import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import Final
 
 import structlog
@@ -20,10 +22,10 @@ from domain.codec import decode_rejected, decode_report
 from domain.errors import Reason
 from domain.report import RejectedMessage, Report, Scope
 from domain.topics import READINGS, REJECTED
-from ingest.arrival import Arrival, Counts, count, hour_of, sort_out
+from ingest.arrival import Arrival, Counts, count, newest, sort_out
 from ingest.copy_rows import READINGS as READING_COLUMNS
 from ingest.copy_rows import REPORTS as REPORT_COLUMNS
-from ingest.copy_rows import in_key_order, pack_readings, pack_report, stream, to_us
+from ingest.copy_rows import from_us, in_key_order, pack_readings, pack_report, stream, to_us
 from ingest.marks import Marks
 from runtime.database import Connection, Pool, transaction
 from runtime.kafka import Batch, Record, Stream
@@ -34,8 +36,10 @@ from runtime.register import Register
 log = structlog.get_logger()
 
 CONSUMER: Final = "writer"
-_MOST: Final = 20_000
-"""Reports of one transaction: in a backlog, enough rows for each point to lie together."""
+_MOST: Final = 40_000
+"""Records of one batch: in a backlog, enough for a point's rows to lie together."""
+_FEW: Final = 2_000
+"""Records that are not worth more than one transaction."""
 
 _STAGE: Final = """
     CREATE TEMP TABLE IF NOT EXISTS staged_reports (LIKE reports INCLUDING DEFAULTS) ON COMMIT DELETE ROWS;
@@ -97,10 +101,22 @@ async def run_writer(pool: Pool, stream: Stream, register: Register) -> None:
     while True:
         taken = await stream.take(most=_MOST)
         for topic, batch in taken.items():
-            tally = await write(pool, register, topic, batch, marks)
+            tally = await write_apart(pool, register, topic, batch, marks)
             await stream.commit(ends_of(topic, batch))
             REPORTS_STORED.inc(tally.stored)
             REPORTS_DUPLICATE.inc(tally.duplicate)
+
+
+async def write_apart(pool: Pool, register: Register, topic: str, batch: Batch, marks: Marks) -> Tally:
+    """Store a batch, in a backlog each partition in a transaction of its own.
+
+    Partitions have nothing in common, so we pack one while the server stores another.
+    """
+    few = sum(len(records) for records in batch.values()) < _FEW
+    parts = [batch] if few else [{partition: records} for partition, records in batch.items()]
+    async with asyncio.TaskGroup() as tasks:
+        writing = [tasks.create_task(write(pool, register, topic, part, marks)) for part in parts]
+    return sum((task.result() for task in writing), Tally())
 
 
 async def write(
@@ -123,7 +139,7 @@ async def write(
         if marks is None:
             raise
         log.warning("marks_were_wrong", partitions=sorted(batch))
-        marks.forget()
+        marks.forget(batch)
         return await _write_batch(pool, register, batch, None)
 
 
@@ -144,12 +160,7 @@ async def _write_batch(pool: Pool, register: Register, batch: Batch, marks: Mark
             await register.refresh()
         devices = register.devices
         arrivals = [
-            Arrival(
-                partition=record.partition,
-                point=devices[report.device].point_id,
-                at_us=to_us(report.instant),
-                report=report,
-            )
+            Arrival(record.partition, devices[report.device].point_id, to_us(report.instant), report)
             for record, report in reports
             if report.device in devices
         ]
@@ -185,8 +196,6 @@ async def _write_reports(connection: Connection, arrivals: Sequence[Arrival], ma
     again = await _keep_what_is_new(connection, sorted_out.unsure) if sorted_out.unsure else set()
     counts = count(arrivals, {(one.point, one.at_us) for one in sorted_out.new} | again)
     await _account(connection, counts, arrivals)
-    newest = max(one.report.instant for one in arrivals)
-    EVENT_LAG.labels(CONSUMER).set(max(0.0, datetime.now(UTC).timestamp() - newest.timestamp()))
     stored = sum(stored for stored, _ in counts.values())
     return Tally(stored, len(arrivals) - stored)
 
@@ -224,18 +233,16 @@ async def _account(connection: Connection, counts: Counts, arrivals: Iterable[Ar
         _COUNT,
         (
             [device for device, _ in places],
-            [hour for _, hour in places],
+            [from_us(hour) for _, hour in places],
             [counts[place][0] for place in places],
             [counts[place][1] for place in places],
             [0] * len(places),
         ),
     )
-    newest: dict[str, datetime] = {}
-    for one in arrivals:
-        at = one.report.instant
-        newest[one.report.device] = max(newest.get(one.report.device, at), at)
-    devices = sorted(newest)
-    await connection.execute(_NEWEST, (devices, [newest[device] for device in devices]))
+    said = newest(arrivals)
+    devices = sorted(said)
+    await connection.execute(_NEWEST, (devices, [from_us(said[device]) for device in devices]))
+    EVENT_LAG.labels(CONSUMER).set(max(0.0, time.time() - from_us(max(said.values())).timestamp()))
 
 
 async def _write_rejected(
@@ -245,7 +252,13 @@ async def _write_rejected(
     async with connection.cursor() as cursor:
         await cursor.executemany(_DEAD_LETTER, rows)
     whole = [letter for _, letter in letters if letter.scope is Scope.REPORT]
-    refused = Counter((_text(letter.device) or "", hour_of(letter.received_at)) for letter in whole)
+    refused = Counter(
+        (
+            _text(letter.device) or "",
+            letter.received_at.astimezone(UTC).replace(minute=0, second=0, microsecond=0),
+        )
+        for letter in whole
+    )
     places = sorted(refused)
     nothing = [0] * len(places)
     names, hours = [device for device, _ in places], [hour for _, hour in places]

@@ -5,6 +5,7 @@ from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from structlog.testing import capture_logs
 
 from app.embedded.stack import Stack
 from domain.codec import encode
@@ -13,7 +14,8 @@ from domain.register import City, GridCell, GridLevel, Monitor, Place
 from domain.report import RejectedMessage, Report, Scope, Source
 from domain.site import SiteKind
 from domain.topics import READINGS, REJECTED
-from ingest.writer import CONSUMER, TOPICS, write
+from ingest.marks import Marks
+from ingest.writer import CONSUMER, TOPICS, write, write_apart
 from runtime.database import Pool, open_pool, transaction
 from runtime.kafka import Place as LogPlace
 from runtime.kafka import Producer, Record, Stream, log_end, open_producer, open_stream, read_since
@@ -130,6 +132,54 @@ async def test_a_report_delivered_twice_at_other_offsets_is_a_duplicate(pool: Po
     await write(pool, register, READINGS, records(report(0)))
     tally = await write(pool, register, READINGS, records(report(0), start=1))
     assert (tally.stored, tally.duplicate) == (0, 1)
+
+
+async def test_marks_change_nothing_but_the_way(pool: Pool) -> None:
+    register, marks = await registered(pool), Marks()
+    first = await write(pool, register, READINGS, records(report(0), report(1), report(1)), marks)
+    old_and_new = records(report(1, noise=60.0), report(0), report(-5), report(2), report(2), start=3)
+    second = await write(pool, register, READINGS, old_and_new, marks)
+    assert (first.stored, first.duplicate) == (2, 1)
+    assert (second.stored, second.duplicate) == (2, 3)
+    stored = await rows(pool, "SELECT factor, at FROM readings ORDER BY factor, at")
+    assert [(row["factor"], row["at"]) for row in stored] == [
+        ("noise", AT + timedelta(minutes=1)),
+        *(("oil_fume", AT + timedelta(minutes=minute)) for minute in (-5, 0, 1, 2)),
+    ]
+    (ledger,) = await rows(pool, "SELECT sum(stored) AS s, sum(duplicate) AS d FROM ledger")
+    assert (ledger["s"], ledger["d"]) == (4, 4)
+
+
+async def test_another_member_wrote_meanwhile_and_the_marks_are_read_again(pool: Pool) -> None:
+    register, mine, theirs = await registered(pool), Marks(), Marks()
+    await write(pool, register, READINGS, records(report(0)), mine)
+    await write(pool, register, READINGS, records(report(1), start=1), theirs)
+    with capture_logs() as logs:
+        tally = await write(pool, register, READINGS, records(report(1), report(2), start=2), mine)
+    assert (tally.stored, tally.duplicate) == (1, 1)
+    assert not logs
+
+
+async def test_marks_that_are_wrong_cost_a_second_try_and_nothing_else(pool: Pool) -> None:
+    register, marks = await registered(pool), Marks()
+    await write(pool, register, READINGS, records(report(0)), marks)
+    # The device has moved to another partition, where somebody else writes it.
+    await write(pool, register, READINGS, records(report(1), partition=1), Marks())
+    with capture_logs() as logs:
+        tally = await write(pool, register, READINGS, records(report(1), report(2), start=1), marks)
+    assert (tally.stored, tally.duplicate) == (1, 1)
+    assert [entry["event"] for entry in logs] == ["marks_were_wrong"]
+    assert await done_offsets(pool, CONSUMER, READINGS) == 4, "of both partitions"
+
+
+async def test_a_backlog_is_written_partition_by_partition(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ingest.writer._FEW", 2)
+    register = await registered(pool)
+    batch = records(report(0), report(1)) | records(report(0, device="d2"), report(0), partition=1)
+    tally = await write_apart(pool, register, READINGS, batch, Marks())
+    assert (tally.stored, tally.duplicate) == (3, 1)
 
 
 async def test_nothing_of_a_failed_batch_stays(pool: Pool) -> None:
