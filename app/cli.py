@@ -7,6 +7,7 @@ import typer
 from app.commands import (
     asyncapi,
     clocks,
+    conformance,
     dashboards,
     decode,
     demo,
@@ -47,6 +48,7 @@ cli.command()(settings.settings)
 cli.command()(ledger.ledger)
 cli.command()(clocks.clocks)
 cli.command()(asyncapi.asyncapi)
+cli.command()(conformance.conformance)
 cli.add_typer(register.app, name="register")
 cli.add_typer(dashboards.app, name="dashboards")
 
