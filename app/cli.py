@@ -9,12 +9,15 @@ from app.commands import (
     decode,
     demo,
     demo_city,
+    devices,
     doctor,
     evaluate,
     migrate,
     register,
     services,
     simulate,
+    sites,
+    squads,
     up,
 )
 from domain.errors import YanchenError
@@ -40,6 +43,9 @@ cli.command()(decode.decode)
 cli.command()(evaluate.evaluate)
 cli.command()(simulate.simulate)
 cli.add_typer(register.app, name="register")
+cli.add_typer(devices.app, name="devices")
+cli.add_typer(sites.app, name="sites")
+cli.add_typer(squads.app, name="squads")
 cli.add_typer(dashboards.app, name="dashboards")
 
 
