@@ -5,6 +5,7 @@ import sys
 import typer
 
 from app.commands import (
+    broker,
     dashboards,
     decode,
     demo,
@@ -44,6 +45,7 @@ cli.command()(evaluate.evaluate)
 cli.command()(simulate.simulate)
 cli.add_typer(register.app, name="register")
 cli.add_typer(devices.app, name="devices")
+cli.add_typer(broker.app, name="broker")
 cli.add_typer(sites.app, name="sites")
 cli.add_typer(squads.app, name="squads")
 cli.add_typer(dashboards.app, name="dashboards")

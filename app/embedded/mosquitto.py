@@ -39,6 +39,16 @@ class Mosquitto(Server):
         self._account: Account | None = None
         self._broker = Path()
 
+    @property
+    def program(self) -> Path:
+        """The broker's program, once it has been started."""
+        return self._broker
+
+    @property
+    def password_file(self) -> Path:
+        """The file that holds the accounts."""
+        return self.folder / "passwords"
+
     async def set_users(self, users: Iterable[tuple[str, str]]) -> None:
         """Replace the device users, given with their passwords; see ``set_accounts``."""
         await self.set_accounts(await asyncio.to_thread(_hashed, users))
@@ -81,7 +91,7 @@ class Mosquitto(Server):
         places = {
             "listener": f"{self.port} {HOST}",
             "persistence_location": f"{self.folder / 'data'}/",
-            "password_file": self.folder / "passwords",
+            "password_file": self.password_file,
             "acl_file": self.folder / "acl",
         }
         return deploy_files.place(deploy_files.read("mosquitto/mosquitto.conf"), places, " ")
@@ -96,8 +106,8 @@ class Mosquitto(Server):
     def _write_passwords(self) -> None:
         """Put the accounts in the place of the file in use, whole."""
         accounts = {**self._accounts, SERVICE_USER: hash_password(self.password)}
-        write_accounts(self.folder / "passwords", password_file(accounts))
-        self._make_private(self.folder / "passwords")
+        write_accounts(self.password_file, password_file(accounts))
+        self._make_private(self.password_file)
 
     def _make_private(self, path: Path) -> None:
         path.chmod(0o600)
