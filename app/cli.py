@@ -15,6 +15,7 @@ from app.commands import (
     evaluate,
     migrate,
     register,
+    rejected,
     services,
     simulate,
     sites,
@@ -45,6 +46,7 @@ cli.command()(evaluate.evaluate)
 cli.command()(simulate.simulate)
 cli.add_typer(register.app, name="register")
 cli.add_typer(devices.app, name="devices")
+cli.add_typer(rejected.app, name="rejected")
 cli.add_typer(broker.app, name="broker")
 cli.add_typer(sites.app, name="sites")
 cli.add_typer(squads.app, name="squads")
