@@ -6,20 +6,25 @@ import typer
 
 from app.commands import (
     asyncapi,
+    broker,
     clocks,
     conformance,
     dashboards,
     decode,
     demo,
     demo_city,
+    devices,
     doctor,
     evaluate,
     ledger,
     migrate,
     register,
+    rejected,
     services,
     settings,
     simulate,
+    sites,
+    squads,
     up,
 )
 from domain.errors import YanchenError
@@ -50,6 +55,11 @@ cli.command()(clocks.clocks)
 cli.command()(asyncapi.asyncapi)
 cli.command()(conformance.conformance)
 cli.add_typer(register.app, name="register")
+cli.add_typer(devices.app, name="devices")
+cli.add_typer(rejected.app, name="rejected")
+cli.add_typer(broker.app, name="broker")
+cli.add_typer(sites.app, name="sites")
+cli.add_typer(squads.app, name="squads")
 cli.add_typer(dashboards.app, name="dashboards")
 
 

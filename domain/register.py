@@ -92,9 +92,11 @@ class Monitor(msgspec.Struct, frozen=True, kw_only=True):
         site: the site where it stands.
         protocol: what it speaks.
         interval_s: reporting interval, seconds.
-        password: the HJ 212 PW it must send, or its MQTT password.
+        password: the HJ 212 PW it must send; null is not checked.
         vendor: name of its vendor map; null is the national codes.
         model: maker and model.
+        mqtt_password: its password on the broker, in clear in the import file only; null leaves
+            the account that it has.
     """
 
     device: str
@@ -104,6 +106,7 @@ class Monitor(msgspec.Struct, frozen=True, kw_only=True):
     password: str | None = None
     vendor: str | None = None
     model: str = ""
+    mqtt_password: str | None = None
 
 
 class Role(StrEnum):

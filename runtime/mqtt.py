@@ -13,6 +13,7 @@ acknowledge, ping, and connect again.
 import asyncio
 import contextlib
 import random
+import ssl
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -24,7 +25,7 @@ import mqtt5
 import msgspec
 import structlog
 
-from domain.errors import Unavailable
+from domain.errors import ConfigError, Unavailable
 from runtime.settings import Mqtt as MqttSettings
 
 log = structlog.get_logger()
@@ -46,13 +47,15 @@ class Message(msgspec.Struct, frozen=True, gc=False):
         received_at: when.
         packet_id: its number on the connection that brought it; none at QoS 0.
         connection: which connection that was, counted from 1.
+        retained: kept by the broker from before we subscribed.
     """
 
     topic: str
     payload: bytes
     received_at: datetime
-    packet_id: int | None
-    connection: int
+    packet_id: int | None = None
+    connection: int = 0
+    retained: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,7 +148,9 @@ class _Line(asyncio.Protocol):
 
     def _received(self, packet: mqtt5.Packet, now: datetime) -> None:
         if isinstance(packet, mqtt5.PublishPacket):
-            self.arrived.append(Message(packet.topic, packet.payload, now, packet.packet_id, self.number))
+            self.arrived.append(
+                Message(packet.topic, packet.payload, now, packet.packet_id, self.number, packet.retain)
+            )
         elif isinstance(packet, mqtt5.DisconnectPacket):
             self.hang_up(f"the broker said good-bye: {packet.reason_code.name}")
         elif not isinstance(packet, mqtt5.PingRespPacket):
@@ -158,6 +163,7 @@ class Subscriber:
     def __init__(self, settings: MqttSettings, subscription: Subscription) -> None:
         self._settings = settings
         self._subscription = subscription
+        self._tls = _tls(settings)
         self._changed = asyncio.Event()
         self._line = _Line(0, self._changed.set)
         self._line.lost = "not connected yet"
@@ -172,7 +178,10 @@ class Subscriber:
         try:
             async with asyncio.timeout(_CONNECT_WAIT_S):
                 _, self._line = await asyncio.get_running_loop().create_connection(
-                    lambda: _Line(number, self._changed.set), self._settings.host, self._settings.port
+                    lambda: _Line(number, self._changed.set),
+                    self._settings.host,
+                    self._settings.port,
+                    ssl=self._tls,
                 )
                 await self._greet()
                 await self._subscribe()
@@ -265,6 +274,23 @@ class Subscriber:
     @property
     def _place(self) -> str:
         return f"{self._settings.host}:{self._settings.port}"
+
+
+def _tls(settings: MqttSettings) -> ssl.SSLContext | None:
+    """How the connection is encrypted, if it is.
+
+    Raises:
+        ConfigError: the files are no certificates and key.
+    """
+    if not settings.tls:
+        return None
+    try:
+        context = ssl.create_default_context(cafile=settings.tls_ca)
+        if settings.tls_cert:
+            context.load_cert_chain(settings.tls_cert, settings.tls_key)
+    except (OSError, ValueError) as error:  # an SSLError is an OSError
+        raise ConfigError(f"YANCHEN_MQTT__TLS_*: these are no certificates and key: {error}") from error
+    return context
 
 
 @asynccontextmanager

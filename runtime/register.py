@@ -1,16 +1,20 @@
 """The register in the database: import a city's file, and read what ingest and rules need."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
 import structlog
 
-from domain.errors import ConfigError
-from domain.register import City
+from domain.register import City, GridLevel, Monitor
 from domain.site import Device, Protocol, Site, SiteKind
 from runtime.accounts import hash_password
+from runtime.broker_accounts import hash_password as hash_mqtt_password
+from runtime.broker_accounts import matches
 from runtime.database import Connection, Pool, transaction
 
 log = structlog.get_logger()
@@ -21,39 +25,70 @@ _DEVICES: Final = (
 )
 
 
-def parse_city(data: bytes, name: str) -> City:
-    """A register file.
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What an import did, in entries."""
 
-    Raises:
-        ConfigError: the file is not of the form ``domain.register.City``; the sentence names the place.
-    """
-    try:
-        return msgspec.json.decode(data, type=City)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{name}: {error}; see docs/register.md for the form") from error
+    new: int = 0
+    changed: int = 0
+    unchanged: int = 0
+
+    def __add__(self, other: "Changes") -> "Changes":
+        """Both together."""
+        return Changes(self.new + other.new, self.changed + other.changed, self.unchanged + other.unchanged)
 
 
-async def import_city(pool: Pool, city: City, outlines: Mapping[str, Any] | None = None) -> None:
+async def import_city(
+    pool: Pool,
+    city: City,
+    outlines: Mapping[str, Any] | None = None,
+    fields: AbstractSet[str] | None = None,
+) -> Changes:
     """Write a city into the register; doing it again changes only what differs.
 
     Args:
         pool: the database.
         city: the register.
         outlines: cell code → GeoJSON geometry, for the map.
+        fields: where an entry exists already, change these only (a sheet need not have every column).
     """
+    levels = list(GridLevel)
+    cells = sorted(city.cells, key=lambda cell: levels.index(cell.level))  # parents first
     async with transaction(pool) as connection:
-        await _upsert(connection, "grid_cells", "code", [msgspec.to_builtins(cell) for cell in city.cells])
+        changes = await _upsert(connection, "grid_cells", "code", _rows(cells), fields)
         for code, geometry in (outlines or {}).items():
             await connection.execute(
                 "UPDATE grid_cells SET outline = %s WHERE code = %s",
                 (msgspec.json.encode(geometry).decode(), code),
             )
-        await _upsert(connection, "squads", "squad", [msgspec.to_builtins(squad) for squad in city.squads])
-        await _upsert(connection, "sites", "site", [msgspec.to_builtins(place) for place in city.places])
-        await _upsert(
-            connection, "devices", "device", [msgspec.to_builtins(device) for device in city.monitors]
+        changes += await _upsert(connection, "squads", "squad", _rows(city.squads), fields)
+        changes += await _upsert(connection, "sites", "site", _rows(city.places), fields)
+        changes += await _upsert(connection, "devices", "device", _rows(city.monitors), fields)
+        changes += await _upsert(connection, "accounts", "username", await _account_rows(connection, city))
+        await _set_mqtt_passwords(connection, city.monitors)
+        return changes
+
+
+def _rows(items: Iterable[msgspec.Struct]) -> list[dict[str, Any]]:
+    """Columns and values; a password for the broker is stored apart, as a hash."""
+    rows = [msgspec.to_builtins(item) for item in items]
+    return [{name: value for name, value in row.items() if name != "mqtt_password"} for row in rows]
+
+
+async def _set_mqtt_passwords(connection: Connection, monitors: Sequence[Monitor]) -> None:
+    """Store the hash of each given password; one that is right already stays, salt and all."""
+    given = {m.device: m.mqtt_password for m in monitors if m.mqtt_password is not None}
+    query = "SELECT device, mqtt_password_hash FROM devices WHERE device = ANY(%s)"
+    rows = await (await connection.execute(query, (list(given),))).fetchall()
+    async with connection.cursor() as cursor:
+        await cursor.executemany(
+            "UPDATE devices SET mqtt_password_hash = %s WHERE device = %s",
+            [
+                (hash_mqtt_password(given[row["device"]]), row["device"])
+                for row in rows
+                if not matches(row["mqtt_password_hash"] or "", given[row["device"]])
+            ],
         )
-        await _upsert(connection, "accounts", "username", await _account_rows(connection, city))
 
 
 async def _account_rows(connection: Connection, city: City) -> list[dict[str, Any]]:
@@ -72,20 +107,38 @@ async def _account_rows(connection: Connection, city: City) -> list[dict[str, An
     ]
 
 
-async def _upsert(connection: Connection, table: str, key: str, rows: Sequence[Mapping[str, Any]]) -> None:
+async def _upsert(
+    connection: Connection,
+    table: str,
+    key: str,
+    rows: Sequence[Mapping[str, Any]],
+    fields: AbstractSet[str] | None = None,
+) -> Changes:
     if not rows:
-        return
+        return Changes()
     columns = list(rows[0])
-    names = ", ".join(columns)
+    named = [name for name in columns if name != key and (fields is None or name in fields)]
     values = ", ".join(f"%({column})s" for column in columns)
-    changes = ", ".join(f"{column} = excluded.{column}" for column in columns if column != key)
+    # The names are ours (fields of domain.register), never a user's.
+    update = (
+        f"UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in named)}"
+        f" WHERE ({', '.join(f'kept.{name}' for name in named)})"
+        f" IS DISTINCT FROM ({', '.join(f'excluded.{name}' for name in named)})"
+    )
+    counts: Counter[bool | None] = Counter()
     async with connection.cursor() as cursor:
         await cursor.executemany(
-            # The names are ours (fields of domain.register), never a user's.
-            f"INSERT INTO {table} ({names}) VALUES ({values})"  # noqa: S608
-            f" ON CONFLICT ({key}) DO UPDATE SET {changes}",
+            f"INSERT INTO {table} AS kept ({', '.join(columns)}) VALUES ({values})"  # noqa: S608
+            f" ON CONFLICT ({key}) DO {update if named else 'NOTHING'} RETURNING xmax = 0 AS new",
             rows,
+            returning=True,
         )
+        more: bool | None = True
+        while more:
+            row = await cursor.fetchone()
+            counts[row["new"] if row else None] += 1
+            more = cursor.nextset()
+    return Changes(counts[True], counts[False], counts[None])
 
 
 async def load_devices(pool: Pool) -> dict[str, Device]:

@@ -7,7 +7,7 @@ Every value can be set as ``YANCHEN_<GROUP>__<NAME>``, such as
 from datetime import timedelta
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, FilePath, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from domain.errors import ConfigError
@@ -36,6 +36,10 @@ class Mqtt(_Group):
     receive_maximum: int = Field(
         2000, ge=1, le=65535, description="messages in flight before an acknowledgement"
     )
+    tls: bool = Field(False, description="speak TLS, and check the broker's certificate")
+    tls_ca: FilePath | None = Field(None, description="authority that signed it; none is the machine's own")
+    tls_cert: FilePath | None = Field(None, description="our own certificate, where the broker wants one")
+    tls_key: FilePath | None = Field(None, description="its private key")
 
 
 class Database(_Group):

@@ -1,18 +1,18 @@
 """``yanchen register``: places, devices, people; and the city's context series."""
 
 import asyncio
-from collections.abc import Coroutine
 from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
 import typer
 
+from app.register_import import finish, import_file
 from domain.context import ContextValue
 from domain.errors import ConfigError
 from runtime.context import store_context
 from runtime.database import open_pool
-from runtime.register import import_city, parse_city
+from runtime.register_check import Fault
 from runtime.settings import load_settings
 
 app = typer.Typer(no_args_is_help=True, help="Places, devices, squads, accounts; the city's context series.")
@@ -26,15 +26,14 @@ def import_(
     ] = None,
 ) -> None:
     """Write a city's register; doing it again changes only what differs."""
-    city = parse_city(file.read_bytes(), str(file))
     shapes = _geometries(outlines) if outlines else {}
+    settings = load_settings()
 
-    async def work() -> None:
-        async with open_pool(load_settings().database) as pool:
-            await import_city(pool, city, shapes)
+    async def work() -> list[Fault]:
+        async with open_pool(settings.database) as pool:
+            return await import_file(pool, settings, file, shapes)
 
-    _finish(work())
-    typer.echo(f"{len(city.places)} sites, {len(city.monitors)} devices, {len(city.squads)} squads", err=True)
+    finish(asyncio.run(work()), nothing=True)
 
 
 @app.command()
@@ -52,11 +51,7 @@ def context(
         async with open_pool(load_settings().database) as pool:
             return await store_context(pool, values)
 
-    typer.echo(f"{_finish(work())} of {len(values)} values are new or changed", err=True)
-
-
-def _finish(work: Coroutine[Any, Any, int | None]) -> int | None:
-    return asyncio.run(work)
+    typer.echo(f"{asyncio.run(work())} of {len(values)} values are new or changed", err=True)
 
 
 def _geometries(path: Path) -> dict[str, Any]:

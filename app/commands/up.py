@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from app.broker_keeper import accounts_kept
 from app.embedded.stack import Stack, default_data_dir
 from app.fleet import Fleet, environment
 from runtime.migrations import migrate
@@ -44,6 +45,8 @@ async def _run(embedded: bool, data: Path) -> None:
                 stack.endpoints, hj212_port=settings.ingest.hj212_port, web_port=settings.web.port, more={}
             )
         await asyncio.to_thread(migrate, url)
+        if embedded:
+            await things.enter_async_context(accounts_kept(stack.mqtt, url))
         await things.enter_async_context(Fleet({**os.environ, **env}, data / "logs"))
         _say(f"pages http://127.0.0.1:{settings.web.port}  HJ 212 port {settings.ingest.hj212_port}")
         await stop.wait()

@@ -8,6 +8,7 @@ from app.conformance.values import check_clock, check_values
 from domain.errors import Reason, Rejected
 from domain.flags import FLAGS
 from ingest.hj212.decode import Decoded, decode_message
+from ingest.hj212.key import items
 from ingest.hj212.message import Message
 from ingest.hj212.vendor_map import VendorMap
 
@@ -17,7 +18,7 @@ def check_data(card: Card, message: Message, now: datetime, meanings: VendorMap)
     decoded = _check_time(card, message, now, meanings)
     if decoded is None:
         return
-    codes = {key.code: key.sent for key, _ in message.items if key.code not in {"DATATIME", "FLAG"}}
+    codes = {key.code: key.sent for key, _ in items(message) if key.code not in {"DATATIME", "FLAG"}}
     unmapped = [sent.partition("-")[0] for code, sent in codes.items() if code not in meanings]
     card.check("codes", decoded.readings or decoded.unreadable, f"none is known: {', '.join(unmapped)}")
     if unmapped:
@@ -31,7 +32,7 @@ def check_data(card: Card, message: Message, now: datetime, meanings: VendorMap)
 
 
 def _check_time(card: Card, message: Message, now: datetime, meanings: VendorMap) -> Decoded | None:
-    stamps = [text for key, text in message.items if key.code == "DATATIME" and not key.suffix]
+    stamps = [text for key, text in items(message) if key.code == "DATATIME" and not key.suffix]
     if card.check("datatime", stamps, "no DataTime"):
         shape = re.fullmatch(r"\d{14}", stamps[0])
         card.check("datatime", shape, f"DataTime={stamps[0]}", Verdict.WARN)
@@ -47,10 +48,10 @@ def _check_time(card: Card, message: Message, now: datetime, meanings: VendorMap
 
 
 def _check_flags(card: Card, message: Message, mapped: set[str]) -> None:
-    stated = {key.code: text for key, text in message.items if key.suffix == "Flag"}
+    stated = {key.code: text for key, text in items(message) if key.suffix == "Flag"}
     for code, letter in stated.items():
         card.check("value_flags", letter in FLAGS, f"{code}-Flag={letter}")
-    measured = {key.code for key, _ in message.items if key.suffix in {"Rtd", "Avg"}}
+    measured = {key.code for key, _ in items(message) if key.suffix in {"Rtd", "Avg"}}
     bare = sorted((mapped & measured) - stated.keys())
     if bare:
         card.note("value_flags", Verdict.WARN, f"no -Flag: {', '.join(bare)}")

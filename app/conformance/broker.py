@@ -21,7 +21,7 @@ from domain.report import DeviceReport
 from domain.topics import MQTT_ROOT, Channel, parse_mqtt_topic
 from ingest.hj212.frame import Frame
 from ingest.hj212.framer import Framer
-from runtime.mqtt import Message, open_subscriber
+from runtime.mqtt import Message, Subscription, open_subscriber
 from runtime.settings import Mqtt
 
 JSON_ITEMS: Final = (
@@ -61,7 +61,9 @@ class Reader:
             known = message.payload.strip().strip(b'"').lower() in {b"online", b"offline"}
             self.card.check("status", known, told, Verdict.WARN)
             return
-        self.card.check("qos", message.qos, "QoS 0: a report is lost when the connection is")
+        self.card.check(
+            "qos", message.packet_id is not None, "QoS 0: a report is lost when the connection is"
+        )
         told = "retained: the broker gives the last report to everybody who subscribes"
         self.card.check("retained", not message.retained, told, Verdict.WARN)
         if channel is Channel.HJ212:
@@ -153,7 +155,8 @@ async def examine_publications(
         Unavailable: the broker does not answer, or refuses us.
     """
     readers = {device: Reader(device, expected) for device in devices}
-    async with open_subscriber(settings, [f"{MQTT_ROOT}/{device}/#" for device in readers]) as subscriber:
+    subscription = Subscription(wanted=[f"{MQTT_ROOT}/{device}/#" for device in readers])
+    async with open_subscriber(settings, subscription) as subscriber:
         with suppress(TimeoutError):
             async with asyncio.timeout(span.total_seconds()):
                 while True:

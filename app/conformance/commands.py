@@ -12,6 +12,7 @@ from typing import Final
 from app.conformance.card import Card, Verdict
 from domain.instant import CHINA
 from ingest.hj212.answer import enclose
+from ingest.hj212.key import items
 from ingest.hj212.message import Message
 
 ITEMS: Final = {"1061": "get_interval", "1012": "set_time", "1062": "set_interval"}
@@ -60,7 +61,7 @@ class Commands:
         given = self._given.get(message.qn)
         if given is None:
             return
-        item, values = ITEMS[given.command], {key.code: text for key, text in message.items}
+        item, values = ITEMS[given.command], {key.code: text for key, text in items(message)}
         if message.command == "9011":
             result = values.get("QNRTN", "")
             given.ready = result == "1"

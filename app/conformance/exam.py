@@ -17,6 +17,7 @@ from domain.errors import Rejected
 from ingest.hj212.answer import answer
 from ingest.hj212.decode import parse_time
 from ingest.hj212.frame import Frame
+from ingest.hj212.key import items
 from ingest.hj212.message import Message
 
 ITEMS: Final = (*FRAME_ITEMS, "interval", "resend", "accepts_answer", *commands.ITEMS.values())
@@ -92,7 +93,7 @@ class Exam:
     def _take_time(self, message: Message) -> None:
         if self._answered:
             self.card.note("accepts_answer", Verdict.OK)
-        stamps = [text for key, text in message.items if key.code == "DATATIME" and not key.suffix]
+        stamps = [text for key, text in items(message) if key.code == "DATATIME" and not key.suffix]
         if message.command == "2011" and stamps:
             try:
                 self._times.append(parse_time(stamps[0]))

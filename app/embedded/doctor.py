@@ -85,7 +85,7 @@ def _tansu(reason: str) -> Finding:
 
 def _mqtt(cache: Path) -> Finding:
     if found := mosquitto.on_this_machine():
-        return Finding("mosquitto", f"mosquitto {mosquitto.version_text(found[0])} ({found[0]})")
+        return Finding("mosquitto", f"mosquitto {mosquitto.version_text(found)} ({found})")
     if debian.fetched(cache):
         broker = debian.folder(cache) / "usr/sbin/mosquitto"
         return Finding("mosquitto", f"mosquitto {mosquitto.version_text(broker)} ({broker})")

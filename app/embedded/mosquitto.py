@@ -7,15 +7,17 @@ import secrets
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from app.embedded import debian, deploy_files, mosquitto_passwords
+from app.embedded import debian, deploy_files
 from app.embedded.account import Account, hand_over, require_reachable, unprivileged
 from app.embedded.ports import HOST, accepts
 from app.embedded.process import Command
 from app.embedded.server import Place, Server
 from domain.errors import Unavailable
+from runtime.broker_accounts import hash_password, password_file
+from runtime.broker_file import write_accounts
 
 SERVICE_USER = "yanchen"
 # Older ones count messages that are confirmed out of order wrongly, and stall.
@@ -33,23 +35,37 @@ class Mosquitto(Server):
         self.host = HOST
         self.user = SERVICE_USER
         self.password = ""
-        self._users = dict(users)
+        self._accounts = _hashed(users)
         self._account: Account | None = None
-        self._broker = self._hasher = Path()
+        self._broker = Path()
+
+    @property
+    def program(self) -> Path:
+        """The broker's program, once it has been started."""
+        return self._broker
+
+    @property
+    def password_file(self) -> Path:
+        """The file that holds the accounts."""
+        return self.folder / "passwords"
 
     async def set_users(self, users: Iterable[tuple[str, str]]) -> None:
-        """Replace the device users; a running broker takes the new ones up and keeps its connections."""
-        self._users = dict(users)
+        """Replace the device users, given with their passwords; see ``set_accounts``."""
+        await self.set_accounts(await asyncio.to_thread(_hashed, users))
+
+    async def set_accounts(self, accounts: Mapping[str, str]) -> None:
+        """Replace the device users, given with their hashes; a running broker takes the new ones up."""
+        self._accounts = dict(accounts)
         if self.pid is not None:
             await asyncio.to_thread(self._write_passwords)
             os.kill(self.pid, signal.SIGHUP)
 
     def _install(self) -> None:
         self._account = unprivileged()
-        self._broker, self._hasher = on_this_machine() or self._from_debian()
+        self._broker = on_this_machine() or self._from_debian()
         self.version = f"mosquitto {version_text(self._broker)}"
 
-    def _from_debian(self) -> tuple[Path, Path]:
+    def _from_debian(self) -> Path:
         if not debian.fetched(self.place.cache):
             self.place.say(f"mqtt: fetching mosquitto from Debian {debian.SUITE}, once on this machine")
         try:
@@ -60,7 +76,7 @@ class Mosquitto(Server):
         require_reachable(
             root / "usr/sbin", self._account, "set YANCHEN_CACHE to a folder that others may enter"
         )
-        return root / "usr/sbin/mosquitto", root / "usr/bin/mosquitto_passwd"
+        return root / "usr/sbin/mosquitto"
 
     def _prepare(self) -> None:
         (self.folder / "data").mkdir(parents=True, exist_ok=True)
@@ -75,7 +91,7 @@ class Mosquitto(Server):
         places = {
             "listener": f"{self.port} {HOST}",
             "persistence_location": f"{self.folder / 'data'}/",
-            "password_file": self.folder / "passwords",
+            "password_file": self.password_file,
             "acl_file": self.folder / "acl",
         }
         return deploy_files.place(deploy_files.read("mosquitto/mosquitto.conf"), places, " ")
@@ -88,21 +104,10 @@ class Mosquitto(Server):
         return kept.read_text().strip()
 
     def _write_passwords(self) -> None:
-        """Hash all passwords in one call beside the file in use, and put them in its place whole."""
-        fresh = self.folder / "passwords.new"
-        fresh.touch(mode=0o600)
-        users = {**self._users, SERVICE_USER: self.password}
-        fresh.write_text(mosquitto_passwords.password_lines(users.items()))
-        done = subprocess.run(  # noqa: S603 - the words are ours
-            [self._hasher, "-U", fresh], capture_output=True, text=True, check=False
-        )
-        if done.returncode:
-            fresh.unlink()
-            raise Unavailable(
-                f"mqtt: the passwords could not be hashed: {(done.stderr or done.stdout).strip()}"
-            )
-        self._make_private(fresh)
-        fresh.replace(self.folder / "passwords")
+        """Put the accounts in the place of the file in use, whole."""
+        accounts = {**self._accounts, SERVICE_USER: hash_password(self.password)}
+        write_accounts(self.password_file, password_file(accounts))
+        self._make_private(self.password_file)
 
     def _make_private(self, path: Path) -> None:
         path.chmod(0o600)
@@ -119,13 +124,15 @@ class Mosquitto(Server):
         return accepts(self.port)
 
 
-def on_this_machine() -> tuple[Path, Path] | None:
-    """An installed mosquitto that is new enough, with its password tool; None when there is none."""
+def on_this_machine() -> Path | None:
+    """An installed mosquitto that is new enough; None when there is none."""
     path = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/local/sbin", "/usr/sbin"])
-    broker, hasher = shutil.which("mosquitto", path=path), shutil.which("mosquitto_passwd", path=path)
-    if broker is None or hasher is None or _version(Path(broker)) < OLDEST:
-        return None
-    return Path(broker), Path(hasher)
+    broker = shutil.which("mosquitto", path=path)
+    return None if broker is None or _version(Path(broker)) < OLDEST else Path(broker)
+
+
+def _hashed(users: Iterable[tuple[str, str]]) -> dict[str, str]:
+    return {user: hash_password(password) for user, password in users}
 
 
 def version_text(broker: Path) -> str:

@@ -3,7 +3,7 @@
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from ingest.hj212.message import readable
+from ingest.hj212.message import Message, readable
 
 _SQUEEZE: Final = str.maketrans("", "", " \t\r\n\0")
 _CACHED: Final = 48
@@ -44,6 +44,11 @@ def _key(name: str) -> Key:
         suffix = suffix or _SUFFIXES[parts[-1].lower()]
         parts.pop()
     return Key(sent, "-".join(parts).upper(), suffix)
+
+
+def items(message: Message) -> list[tuple[Key, str]]:
+    """The members of the command parameters, each with its key taken apart, in order."""
+    return [(key(name), text) for name, text in zip(message.names, message.texts, strict=True)]
 
 
 _known = lru_cache(maxsize=4096)(_key)  # devices of different forms share most of their keys

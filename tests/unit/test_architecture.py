@@ -22,6 +22,7 @@ DOORS = {
     "paho": {"simulators/publish_mqtt.py"},
     "psycopg_pool": {"runtime/database.py"},
     "yoyo": {"runtime/migrations.py"},
+    "openpyxl": {"runtime/register_sheet.py"},
     "argon2": {"runtime/accounts.py"},
     "prometheus_client": {"runtime/metrics.py"},
 }

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from app.embedded import deploy_files, kafka, mosquitto_passwords, timescaledb
+from app.embedded import deploy_files, kafka, timescaledb
 from app.embedded.postgres_programs import PostgresPrograms
 from domain.errors import ConfigError
 
@@ -32,22 +32,6 @@ def test_a_setting_that_is_gone_is_an_error() -> None:
 def test_devices_may_only_write_below_their_own_name() -> None:
     rules = [line for line in deploy_files.read("mosquitto/acl").splitlines() if line.startswith("pattern")]
     assert rules == ["pattern write yanchen/v1/%u/#"]
-
-
-def test_passwords_are_one_a_line() -> None:
-    assert mosquitto_passwords.password_lines([("d1", "p:1"), ("d2", "p2")]) == "d1:p:1\nd2:p2\n"
-
-
-@pytest.mark.parametrize("user", ["", "a:b", "a/b", "+", "a#", "a\nb"])
-def test_names_that_would_break_the_rules_are_refused(user: str) -> None:
-    with pytest.raises(ConfigError, match="cannot be an MQTT user"):
-        mosquitto_passwords.password_lines([(user, "secret")])
-
-
-@pytest.mark.parametrize("password", ["", "a\nroot:x"])
-def test_passwords_that_would_break_the_file_are_refused(password: str) -> None:
-    with pytest.raises(ConfigError, match="password of d1"):
-        mosquitto_passwords.password_lines([("d1", password)])
 
 
 def test_kafka_listens_on_this_machine_only() -> None:
