@@ -36,7 +36,7 @@ def pick_unmapped(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """
     found: dict[tuple[str, str], dict[str, Any]] = {}
     for row in rows:
-        code = key(row["key"]).code
+        code = key(row["key"].encode().decode("latin-1")).code  # as its bytes came in a frame
         if code in vendor_map(row["vendor"]):
             continue
         line = {name: row[name] for name in ("device", "vendor")} | {"code": code}

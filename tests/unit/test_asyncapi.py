@@ -14,7 +14,7 @@ from app.asyncapi import document
 from app.cli import cli
 from domain.codec import decode_device_reports
 from domain.report import DeviceReport, Report
-from domain.topics import EVALUATIONS, MQTT_FILTERS, READINGS, REJECTED
+from domain.topics import EVALUATIONS, MQTT_ROOT, READINGS, REJECTED, Channel
 from ingest.hj212.framer import Framer
 
 COMMITTED = Path(__file__).resolve().parents[2] / "docs/asyncapi.json"
@@ -91,7 +91,12 @@ def test_objects_have_the_fields_that_the_specification_names() -> None:
 
 def test_every_topic_has_a_channel_and_an_operation() -> None:
     addresses = {channel["address"].replace("{device}", "+") for channel in DOCUMENT["channels"].values()}
-    assert addresses == {*MQTT_FILTERS, READINGS, REJECTED, EVALUATIONS}
+    assert addresses == {
+        *(f"{MQTT_ROOT}/+/{channel}" for channel in Channel),
+        READINGS,
+        REJECTED,
+        EVALUATIONS,
+    }
     used = [operation["channel"]["$ref"] for operation in DOCUMENT["operations"].values()]
     assert sorted(used) == sorted(f"#/channels/{name}" for name in DOCUMENT["channels"])
 

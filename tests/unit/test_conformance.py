@@ -19,6 +19,7 @@ from domain.instant import CHINA
 from ingest.hj212.answer import enclose
 from ingest.hj212.frame import Frame
 from ingest.hj212.framer import Framer
+from ingest.hj212.key import items
 from ingest.hj212.message import Message, parse
 from runtime.mqtt import Message as Publication
 
@@ -90,7 +91,7 @@ def test_a_good_device_passes_every_item():
     get, set_time = commands
     bench.send(reply(get, "9011", "QnRtn=1") + reply(get, "1061", "RtdInterval=60"))
     bench.send(reply(get, "9012", "ExeRtn=1"))
-    assert {key.code: value for key, value in set_time.items} == {"SYSTEMTIME": "20261121120000"}
+    assert {key.code: value for key, value in items(set_time)} == {"SYSTEMTIME": "20261121120000"}
     bench.send(reply(set_time, "9011", "QnRtn=1") + reply(set_time, "9012", "ExeRtn=1"))
     minute = timedelta(minutes=1)
     withheld = report(NOW + minute)
@@ -223,8 +224,7 @@ def published(payload: bytes, *, topic: str = "yanchen/v1/d1/readings", **change
         "payload": payload,
         "retained": False,
         "received_at": NOW,
-        "mid": 1,
-        "qos": 1,
+        "packet_id": 1,
         "connection": 1,
     }
     return Publication(**(told | changes))
@@ -255,7 +255,7 @@ def test_a_good_publisher_has_nothing_wrong():
 @pytest.mark.parametrize(
     ("message", "item", "verdict"),
     [
-        (published(GOOD, qos=0), "qos", Verdict.FAIL),
+        (published(GOOD, packet_id=None), "qos", Verdict.FAIL),
         (published(GOOD, retained=True), "retained", Verdict.WARN),
         (published(GOOD, topic="yanchen/v1/d1/data"), "topic", Verdict.FAIL),
         (published(GOOD[:-1]), "json", Verdict.FAIL),
@@ -299,7 +299,7 @@ def test_every_item_has_its_texts_and_no_text_is_left_over():
 
 
 def test_the_summary_tells_remedy_and_clause_in_both_languages():
-    card = read(published(GOOD, qos=0))
+    card = read(published(GOOD, packet_id=None))
     for lang, word in (("zh", "服务质量"), ("en", "quality of service")):
         lines = list(text([card], lang))
         place = next(number for number, line in enumerate(lines) if word in line)
