@@ -44,7 +44,7 @@ INSERT INTO readings (point_id, factor, at, value, received_at)
 SELECT d.point_id, f.factor, t,
        round((f.usual * (1 + 0.12 * sin(extract(epoch FROM t) / 1400 + d.point_id) + 0.06 * sin(extract(epoch FROM t) / 97))
         * CASE WHEN d.site IN ('R003', 'C002') AND t > now() - interval '70 minutes' AND f.factor IN ('oil_fume', 'noise')
-               THEN CASE f.factor WHEN 'noise' THEN 1.28 ELSE 4.2 END ELSE 1 END)::numeric, 2),
+               THEN CASE f.factor WHEN 'noise' THEN 1.45 ELSE 4.2 END ELSE 1 END)::numeric, 2),
        t + interval '2 seconds'
 FROM devices d
 JOIN sites s ON s.site = d.site
