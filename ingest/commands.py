@@ -33,6 +33,7 @@ log = structlog.get_logger()
 Send = Callable[[bytes], bool]
 """Writes to a connection without waiting; false if the device does not read."""
 
+_REAL_TIME: Final = "2011"  # its QN is the device's own clock; what was asked for bears our QN
 _INTERACTION: Final = "91"  # ST of logins and heartbeats, which is not the device's own
 _AWAY: Final = Reply(Ending.AWAY, "it is not connected")
 
@@ -45,14 +46,15 @@ class Patience:
         answer: for 9011, before the request is sent again (超时时间, table 1).
         resends: how often (重发次数, table 1).
         result: for 9012, since the device was last heard.
-        clock_off: a clock further from ours is set; none is never.
+        clock_off: a clock further from ours is set unasked; none is never, since devices that
+            never met a command may stumble over one.
         clock_every: how often a clock is looked at.
     """
 
     answer: timedelta = timedelta(seconds=10)
     resends: int = 3
     result: timedelta = timedelta(seconds=60)
-    clock_off: timedelta | None = timedelta(seconds=60)
+    clock_off: timedelta | None = None
     clock_every: timedelta = timedelta(minutes=10)
 
 
@@ -114,7 +116,7 @@ class Commands:
             _note(line.pending, message)
         if message.command == TIME_WANTED:
             self._later(self._set_clock(message.device, instrument(message)))
-        elif now >= line.clock_due and message.command not in RESULTS:
+        elif now >= line.clock_due and message.command == _REAL_TIME:
             self._check_clock(line, message, now)
 
     def forget(self, send: Send) -> None:

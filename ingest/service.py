@@ -7,6 +7,7 @@ import structlog
 
 from domain.topics import MQTT_FILTERS
 from ingest.admission import Bounds
+from ingest.commands import Patience
 from ingest.gateway import Gateway
 from ingest.intake import Intake
 from ingest.mqtt_door import run_mqtt_door
@@ -38,6 +39,7 @@ async def run_ingest(settings: Settings) -> None:
             bounds,
             host=settings.ingest.hj212_host,
             port=settings.ingest.hj212_port,
+            patience=Patience(clock_off=settings.ingest.hj212_clock_off),
         )
         async with (
             open_subscriber(settings.mqtt, MQTT_FILTERS) as subscriber,
