@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
-PYTHON_DIRS := domain runtime ingest rules alerts dashboards simulators app tests benchmarks build_hook.py
+PYTHON_DIRS := domain runtime ingest rules alerts dashboards simulators app tests benchmarks fuzz build_hook.py
 
 .DEFAULT_GOAL := help
 
@@ -37,6 +37,11 @@ test-unit: $(STAMP) ## the tests that open no socket: seconds
 bench: $(STAMP) ## the benchmarks; results in docs/performance.md
 	$(BIN)/python benchmarks/bench_engine.py
 
+fuzz: $(STAMP) ## a million damaged frames and payloads, then some guided by coverage
+	$(BIN)/python -m fuzz.mutate
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'atheris>=2.3'
+	$(BIN)/python -m fuzz.guided
+
 format: $(STAMP) ## put the code into form
 	$(BIN)/ruff format $(PYTHON_DIRS)
 	$(BIN)/ruff check --fix $(PYTHON_DIRS)
@@ -47,4 +52,4 @@ lock: $(STAMP) ## write constraints.txt anew from what is installed
 clean: ## remove what the build made
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache dashboards/static/vendor
 
-.PHONY: help setup demo check test test-unit bench format lock clean
+.PHONY: help setup demo check test test-unit bench fuzz format lock clean

@@ -30,7 +30,7 @@ def decode_report(data: bytes) -> Report:
         return _report.decode(data)
     except msgspec.ValidationError as error:
         raise Rejected(Reason.INVALID_REPORT, str(error)) from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:  # the last: nested too deep
         raise Rejected(Reason.MALFORMED_JSON, str(error)) from error
 
 
@@ -46,7 +46,7 @@ def decode_device_reports(data: bytes) -> list[DeviceReport]:
         decoded = _device_report.decode(data)
     except msgspec.ValidationError as error:
         raise Rejected(Reason.INVALID_REPORT, str(error)) from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:  # the last: nested too deep
         raise Rejected(Reason.MALFORMED_JSON, str(error)) from error
     return decoded if isinstance(decoded, list) else [decoded]
 

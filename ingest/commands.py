@@ -33,27 +33,29 @@ log = structlog.get_logger()
 Send = Callable[[bytes], bool]
 """Writes to a connection without waiting; false if the device does not read."""
 
+_REAL_TIME: Final = "2011"  # its QN is the device's own clock; what was asked for bears our QN
 _INTERACTION: Final = "91"  # ST of logins and heartbeats, which is not the device's own
 _AWAY: Final = Reply(Ending.AWAY, "it is not connected")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patience:
-    """How long to wait for a device, and how often to set its clock.
+    """How long to wait for a device, and how often to look at its clock.
 
     Attributes:
         answer: for 9011, before the request is sent again (超时时间, table 1).
         resends: how often (重发次数, table 1).
         result: for 9012, since the device was last heard.
-        clock_off: a clock further from ours is set; none is never.
-        clock_every: so seldom at most.
+        clock_off: a clock further from ours is set unasked; none is never, since devices that
+            never met a command may stumble over one.
+        clock_every: how often a clock is looked at.
     """
 
     answer: timedelta = timedelta(seconds=10)
     resends: int = 3
     result: timedelta = timedelta(seconds=60)
-    clock_off: timedelta | None = timedelta(seconds=60)
-    clock_every: timedelta = timedelta(hours=1)
+    clock_off: timedelta | None = None
+    clock_every: timedelta = timedelta(minutes=10)
 
 
 @dataclass(slots=True)
@@ -114,7 +116,7 @@ class Commands:
             _note(line.pending, message)
         if message.command == TIME_WANTED:
             self._later(self._set_clock(message.device, instrument(message)))
-        elif now >= line.clock_due and message.command not in RESULTS:
+        elif now >= line.clock_due and message.command == _REAL_TIME:
             self._check_clock(line, message, now)
 
     def forget(self, send: Send) -> None:
@@ -181,9 +183,9 @@ class Commands:
 
     def _check_clock(self, line: _Line, message: Message, now: datetime) -> None:
         limit, error = self._patience.clock_off, clock_error(message, now)
+        line.clock_due = now + self._patience.clock_every
         if limit is None or error is None or abs(error) <= limit:
             return
-        line.clock_due = now + self._patience.clock_every
         log.info("hj212_clock_is_off", device=message.device, ahead_s=error.total_seconds())
         self._later(self._set_clock(message.device, ""))
 

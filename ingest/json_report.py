@@ -1,5 +1,7 @@
 """JSON reports over MQTT → candidates for admission (design §3)."""
 
+from datetime import datetime
+
 from domain.codec import decode_device_reports
 from domain.errors import Reason, Rejected
 from domain.instant import from_ms
@@ -31,8 +33,19 @@ def candidates(payload: bytes, device: str) -> list[Candidate]:
 def _candidate(report: DeviceReport, device: str) -> Candidate:
     return Candidate(
         device=device,
-        at=from_ms(report.at) if isinstance(report.at, int) else report.at,
+        at=_instant(report.at, device),
         readings=report.readings,
         flags=report.flags,
         seq=report.seq,
     )
+
+
+def _instant(at: datetime | int, device: str) -> datetime:
+    """When it was measured; in the outermost years, other zones would leave the calendar."""
+    try:
+        instant = from_ms(at) if isinstance(at, int) else at
+    except OverflowError:
+        instant = datetime.max  # noqa: DTZ901 - refused below
+    if not 1 < instant.year < 9999:
+        raise Rejected(Reason.INVALID_REPORT, f"at = {at} is no instant of the years 2 to 9998", device)
+    return instant

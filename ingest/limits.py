@@ -33,7 +33,7 @@ class Limits:
         packet_timeout: how long a message in parts may take.
     """
 
-    connections: int = 10_000
+    connections: int = 20_000
     connections_per_peer: int = 1_000
     connects_per_peer: float = 50
     bytes_per_peer: float = 1 << 20

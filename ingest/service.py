@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import structlog
 
 from ingest.admission import Bounds
+from ingest.commands import Patience
 from ingest.gateway import Gateway
 from ingest.intake import Intake
 from ingest.members import client_id, subscription
@@ -39,6 +40,7 @@ async def run_ingest(settings: Settings) -> None:
             bounds,
             host=settings.ingest.hj212_host,
             port=settings.ingest.hj212_port,
+            patience=Patience(clock_off=settings.ingest.hj212_clock_off),
         )
         async with (
             open_subscriber(

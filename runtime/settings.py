@@ -54,6 +54,9 @@ class Ingest(_Group):
 
     hj212_host: str = Field("0.0.0.0", description="address of the HJ 212 gateway")  # noqa: S104
     hj212_port: int = Field(9212, description="TCP port of the HJ 212 gateway")
+    hj212_clock_off: timedelta | None = Field(
+        None, description="set the clocks of HJ 212 devices that are further off, unasked; empty is never"
+    )
     max_future: timedelta = Field(timedelta(minutes=10), description="how far ahead a device's clock may be")
     max_age: timedelta = Field(timedelta(days=30), description="how old a back-filled report may be")
     max_payload: int = Field(1 << 20, ge=1024, description="bytes of one MQTT message")

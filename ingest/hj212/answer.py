@@ -28,9 +28,10 @@ def answer(message: Message) -> bytes | None:
         return None
     command = _NOTICE_ANSWER if message.command in _NOTICES else _DATA_ANSWER
     flag = 8 if message.protocol_version == "2025" else 4
-    qn, password, device = (
-        f"{name}={text};" if (text := message.fields.get(name)) else "" for name in ("QN", "PW", "MN")
-    )
+    fields = message.fields
+    qn = f"QN={fields['QN']};" if "QN" in fields else ""
+    password = f"PW={fields['PW']};" if "PW" in fields else ""
+    device = f"MN={fields['MN']};" if "MN" in fields else ""
     return enclose(f"{qn}ST=91;CN={command};{password}{device}Flag={flag};CP=&&&&".encode("latin-1"))
 
 

@@ -26,6 +26,7 @@ _BLANK: Final = b" \t\r\n\0"
 _CUT_HEADER: Final = re.compile(rb"##\d{0,5}")
 _LOST_END: Final = re.compile(rb"[0-9A-Fa-f]{4}\Z")
 _OPENING: Final = re.compile(rb"CP[ \t]{0,8}=[ \t]{0,8}\Z", re.IGNORECASE)
+_ENCRYPTED: Final = re.compile(rb"\{0x[0-9A-Fa-f]{2},")
 _SHOWN: Final = 24
 
 
@@ -125,6 +126,8 @@ def refuse_frame(raw: bytes) -> Refused:
         actual = end + 2 - header.end()
         reason = Reason.BAD_CRC if tail else Reason.INCOMPLETE
         sentence = f"no known rule makes {_shown(tail)} its checksum" if tail else "it has no checksum"
+    if reason is Reason.BAD_CRC and _ENCRYPTED.search(text):
+        sentence = "its body looks encrypted (SM4, HJ 212-2025), which is not read"
     counted = f"{sentence}; the data segment has {actual} characters and declares {int(header[1])}"
     return Refused(reason, counted, raw[:KEPT_BYTES], len(raw))
 

@@ -27,26 +27,20 @@ class Message(msgspec.Struct, frozen=True):
     """A data segment, read.
 
     Attributes:
+        device: MN 设备唯一标识; empty if missing.
+        command: CN 命令编码.
+        flag: Flag 拆分包及应答标志; 0, which is HJ/T 212-2005 without answer, if missing.
         fields: header field, upper case → text; empty and ``null`` ones are left out.
         names: what stands before each ``=`` of the command parameters, as sent, in order.
         texts: what stands behind it, without blanks around it.
-        flag: Flag 拆分包及应答标志; 0, which is HJ/T 212-2005 without answer, if missing.
     """
 
+    device: str
+    command: str
+    flag: int
     fields: Mapping[str, str]
     names: tuple[str, ...]
     texts: tuple[str, ...]
-    flag: int
-
-    @property
-    def device(self) -> str:
-        """MN 设备唯一标识; empty if missing."""
-        return self.fields.get("MN", "")
-
-    @property
-    def command(self) -> str:
-        """CN 命令编码."""
-        return self.fields["CN"]
 
     @property
     def qn(self) -> str:
@@ -87,7 +81,8 @@ def parse(data: bytes) -> Message:
         raise Rejected(Reason.MALFORMED_FRAME, "the frame has no command (CN)", fields.get("MN"))
     names, texts = _items(parameters.removesuffix("&&"))
     flag = _integer(fields.get("FLAG", ""))
-    return Message(fields, names, texts, flag if flag <= 255 else 0)
+    flag = flag if flag <= 255 else 0
+    return Message(fields.get("MN", ""), fields["CN"], flag, fields, names, texts)
 
 
 def _fields(header: str) -> dict[str, str]:

@@ -63,8 +63,10 @@ async def running(log: Log, **limits: object) -> AsyncIterator[Gateway]:
 
 
 @asynccontextmanager
-async def device(gateway: Gateway) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
-    reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
+async def device(
+    gateway: Gateway, address: str = "127.0.0.1"
+) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port, local_addr=(address, 0))
     try:
         yield reader, writer
     finally:
@@ -178,6 +180,39 @@ async def test_too_many_connections_are_refused(limits: dict[str, int]):
             assert await closed(second)
         writer.write(frame(2))
         assert await first.readline() == ack(2)
+
+
+async def test_an_address_may_not_connect_again_and_again():
+    log = Log()
+    async with running(log, connections_per_peer=2, connects_per_peer=1e-6) as gateway:
+        for number in (1, 2):
+            async with device(gateway) as (reader, writer):
+                writer.write(frame(number))
+                assert await reader.readline() == ack(number)
+        async with device(gateway) as (reader, _):
+            assert await closed(reader)
+        async with device(gateway, "127.0.0.2") as (reader, writer):
+            writer.write(frame(3))
+            assert await reader.readline() == ack(3), "other addresses may"
+
+
+async def test_an_address_that_sends_too_much_waits_and_others_do_not():
+    log = Log()
+    burst = 1.5 * len(frame())
+    async with (
+        running(log, bytes_per_peer=1e-3, burst_per_peer=burst) as gateway,
+        device(gateway) as (reader, writer),
+        device(gateway, "127.0.0.2") as (other, speaker),
+    ):
+        for number in (1, 2):
+            writer.write(frame(number))
+            assert await reader.readline() == ack(number)
+        writer.write(frame(3))
+        waiting = asyncio.create_task(reader.readline())
+        speaker.write(frame(4))
+        assert await other.readline() == ack(4)
+        assert not waiting.done(), "its bucket is in debt"
+        waiting.cancel()
 
 
 async def flood(writer: asyncio.StreamWriter, chunk: bytes) -> None:

@@ -18,8 +18,8 @@ from ingest.hj212.message import Message, parse
 NOW = datetime(2026, 1, 1, 5, tzinfo=UTC)  # 13:00 in China
 SITE = Site(site="gd-1", kind=SiteKind.CONSTRUCTION, area="320602")
 REGISTER = {"YC-1": Device(device="YC-1", point_id=1, site=SITE, protocol=Protocol.HJ212, password="pw")}
-QUICK = Patience(answer=timedelta(milliseconds=50), result=timedelta(milliseconds=100), clock_off=None)
-PATIENT = Patience(clock_off=None)
+QUICK = Patience(answer=timedelta(milliseconds=50), result=timedelta(milliseconds=100))
+PATIENT = Patience()
 HOUR = (NOW - timedelta(hours=1), NOW)
 
 

@@ -106,6 +106,13 @@ def test_why_bytes_are_no_frame(data: bytes, reason: Reason):
     assert outcomes(data + b"\r\n" + GOOD) == [reason, "standard"], "the next frame is found"
 
 
+def test_an_encrypted_body_is_refused_by_name():
+    (refused,) = frames(b"##0295QN=1;CN=2011;MN=YC-1;Flag=9;CP=&&{0xE4,0x3E,0x02}a34001-Rtd=1&&1234\r\n")
+    assert isinstance(refused, Refused)
+    assert refused.reason is Reason.BAD_CRC
+    assert "SM4" in refused.detail
+
+
 def test_a_cut_frame_does_not_swallow_the_next():
     assert outcomes(GOOD[:50] + GOOD + GOOD[:50] + b"\n" + GOOD) == [
         Reason.INCOMPLETE,

@@ -70,3 +70,18 @@ def test_any_json_gives_candidates_or_a_reason(document: object) -> None:
         candidates(msgspec.json.encode(document), "d1")
     except Rejected as refused:
         assert refused.detail
+
+
+@pytest.mark.parametrize(
+    "at", ["253402300799000", '"9999-12-31T23:59:59-12:00"', '"0001-01-01T00:00:00+14:00"']
+)
+def test_instants_at_the_edge_of_the_calendar(at: str):
+    with pytest.raises(Rejected) as caught:
+        candidates(f'{{"at": {at}, "readings": {{"noise": 50}}}}'.encode(), "d")
+    assert caught.value.reason is Reason.INVALID_REPORT
+
+
+def test_lists_in_lists_without_end():
+    with pytest.raises(Rejected) as caught:
+        candidates(b'{"x": ' + b"[" * 100_000, "d")
+    assert caught.value.reason is Reason.MALFORMED_JSON
