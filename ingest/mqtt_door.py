@@ -16,11 +16,11 @@ from runtime.mqtt import Message, Subscriber
 
 log = structlog.get_logger()
 
-_MOST: Final = 500
+_MOST: Final = 1000
 """Messages of one batch; half of the receive maximum or less keeps the broker sending meanwhile."""
 
 Publish = Callable[[Admitted], Awaitable[None]]
-SayOnline = Callable[[Sequence[tuple[str, bool]]], Awaitable[None]]
+SayOnline = Callable[[Sequence[tuple[str, bool]]], None]
 
 
 async def run_mqtt_door(
@@ -52,7 +52,7 @@ async def run_mqtt_door(
         admitted = merge(decode(message, register(), bounds, max_payload) for message in data)
         await publish(admitted)
         if statuses:
-            await say_online([_online(message) for message in statuses])
+            say_online([_online(message) for message in statuses])
         subscriber.acknowledge(messages)
         _tell(admitted)
 

@@ -1,18 +1,20 @@
 """The two services of this room: ``yanchen ingest`` (both doors) and ``yanchen writer``."""
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 import structlog
 
+from domain.errors import Unavailable
 from ingest.admission import Bounds
 from ingest.commands import Patience
 from ingest.gateway import Gateway
 from ingest.intake import Intake
 from ingest.members import client_id, subscription
 from ingest.mqtt_door import run_mqtt_door
+from ingest.presence import Presence
 from ingest.writer import CONSUMER, TOPICS, run_writer
-from runtime.database import Pool, open_pool, transaction
+from runtime.database import open_pool
 from runtime.kafka import Place, Stream, open_producer, open_stream
 from runtime.mqtt import open_subscriber
 from runtime.offsets import start_offsets
@@ -25,15 +27,17 @@ log = structlog.get_logger()
 async def run_ingest(settings: Settings) -> None:
     """Both doors: the MQTT session and the HJ 212 gateway.
 
+    Once the register has been read, the doors need the database no more: reports go on into Kafka.
+
     Raises:
-        Unavailable: a neighbour is away; nothing unconfirmed was acknowledged.
+        Unavailable: Kafka is away, or at the start any neighbour; nothing unconfirmed was acknowledged.
     """
     session = settings.mqtt.model_copy(update={"client_id": client_id(settings)})
     bounds = Bounds(max_future=settings.ingest.max_future, max_age=settings.ingest.max_age)
     async with open_pool(settings.database) as pool, open_producer(settings.kafka) as producer:
         register = Register(pool)
         await register.refresh()
-        intake = Intake(producer)
+        intake, presence = Intake(producer), Presence(pool)
         gateway = Gateway(
             intake.publish,
             lambda: register.devices,
@@ -50,7 +54,8 @@ async def run_ingest(settings: Settings) -> None:
             asyncio.TaskGroup() as tasks,
         ):
             log.info("ingest_started", devices=len(register.devices), hj212_port=settings.ingest.hj212_port)
-            tasks.create_task(register.keep_fresh(), name="register")
+            tasks.create_task(_keep_register_fresh(register), name="register")
+            tasks.create_task(presence.keep(), name="presence")
             tasks.create_task(
                 run_mqtt_door(
                     subscriber,
@@ -58,18 +63,19 @@ async def run_ingest(settings: Settings) -> None:
                     bounds=bounds,
                     max_payload=settings.ingest.max_payload,
                     publish=intake.publish,
-                    say_online=lambda said: _say_online(pool, said),
+                    say_online=presence.say,
                 ),
                 name="mqtt",
             )
 
 
-async def _say_online(pool: Pool, said: Sequence[tuple[str, bool]]) -> None:
-    async with transaction(pool) as connection, connection.cursor() as cursor:
-        await cursor.executemany(
-            "UPDATE devices SET online = %s, online_at = now() WHERE device = %s",
-            [(online, device) for device, online in said],
-        )
+async def _keep_register_fresh(register: Register) -> None:
+    """Read the register again and again; without a database the devices known are served on."""
+    while True:
+        try:
+            await register.keep_fresh()
+        except Unavailable as error:
+            log.warning("register_waits", error=str(error))
 
 
 async def run_writer_service(settings: Settings) -> None:
