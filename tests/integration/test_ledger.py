@@ -220,7 +220,7 @@ async def test_gaps_of_a_device_are_asked_for_until_they_are_filled(pool: Pool) 
             ],
         )
 
-    patience = Patience(span=timedelta(hours=24), pause=timedelta(0), attempts=2)
+    patience = Patience(span=timedelta(days=36_500), pause=timedelta(0), attempts=2)
     asked = await make_up_once(pool, ask, {}, patience)
     assert (asked, wanted) == ({}, [])
     connected = True
