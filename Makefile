@@ -35,7 +35,7 @@ test-unit: $(STAMP) ## the tests that open no socket: seconds
 	$(BIN)/pytest tests/unit
 
 bench: $(STAMP) ## the benchmarks; results in docs/performance.md
-	$(BIN)/python benchmarks/bench_engine.py
+	$(BIN)/python -m benchmarks $(BENCH)
 
 fuzz: $(STAMP) ## a million damaged frames and payloads, then some guided by coverage
 	$(BIN)/python -m fuzz.mutate

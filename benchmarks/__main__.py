@@ -6,8 +6,8 @@ import os
 import platform
 import sys
 
-NAMES = ("engine", "door", "writer")
-"""In the order in which they run. Not among them, because they take minutes: ``devices``."""
+NAMES = ("engine", "hj212", "door", "writer", "ledger")
+"""In the order in which they run. Not among them, because they take minutes: ``devices``, ``crowd``."""
 
 
 def main(words: list[str]) -> None:

@@ -9,7 +9,7 @@ from domain.factors import FACTORS
 from domain.flags import FLAGS
 from domain.report import Source
 from domain.site import Device, Protocol, Site, SiteKind
-from ingest.admission import Admitted, Bounds, Inbound, admit
+from ingest.admission import Admitted, Bounds, Inbound, admit, merge
 from ingest.hj212.answer import HOUSEKEEPING, RESULTS
 from ingest.hj212.door import Door
 from ingest.hj212.frame import Frame
@@ -52,12 +52,11 @@ def check_frames(data: bytes) -> None:
 
 def check_json(data: bytes) -> None:
     """A JSON publication."""
-    admitted = Admitted()
     try:
-        for candidate in candidates(data, "YC-1"):
-            admitted += admit(candidate, inbound(data), REGISTER, Bounds())
+        found = [admit(one, inbound(data), REGISTER, Bounds()) for one in candidates(data, "YC-1")]
     except Rejected as error:
-        admitted += Admitted(rejected=(inbound(data).refuse(error, "YC-1"),))
+        found = [Admitted(rejected=(inbound(data).refuse(error, "YC-1"),))]
+    admitted = merge(found)
     assert admitted.reports or admitted.rejected, "neither readings nor a reason"
     _check_admitted(admitted)
 

@@ -1,6 +1,6 @@
 """The loss ledger on a day of a city: finding gaps, and reading the account of 1 and of 30 days.
 
-    python benchmarks/bench_ledger.py [devices] [days]
+    python -m benchmarks ledger [devices] [days]
 
 Reports come once a minute, 1 in 100 is lost, and rows lie in order of arrival, as the writer
 leaves them. The baseline is what a plain view would do each time: one window over all reports.

@@ -1,6 +1,6 @@
 """HJ 212 frames per second of one core, beside plain parsing, in one process and one run.
 
-    python -m benchmarks.bench_hj212 [frames]
+    python -m benchmarks.hj212 [frames]
 
 Figures are medians of seven rounds, in processor time because the machine may be shared. A frame
 has 334 bytes: DataTime and eight factors with flags. *Session* is all that a connection does

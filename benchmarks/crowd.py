@@ -1,6 +1,6 @@
 """A good device's latency while thousands of slow or rubbish connections are open.
 
-    python -m benchmarks.bench_hj212_crowd [connections] [seconds]
+    python -m benchmarks.crowd [connections] [seconds]
 
 Three processes on this machine, over 127.0.0.0/8: the gateway (which only forgets what it
 publishes), the crowd, and a good device that sends a frame and waits for its 9014. Its round
@@ -21,7 +21,7 @@ from datetime import UTC, datetime
 
 import structlog
 
-from benchmarks.bench_hj212 import NOW, REGISTER, data
+from benchmarks.hj212 import NOW, REGISTER, data
 from ingest.admission import Admitted
 from ingest.gateway import Gateway
 from ingest.hj212.answer import enclose
@@ -101,7 +101,7 @@ def tell(name: str, took: Sequence[float]) -> None:
 
 
 async def part(*arguments: object) -> Process:
-    words = [sys.executable, "-m", "benchmarks.bench_hj212_crowd", *map(str, arguments)]
+    words = [sys.executable, "-m", "benchmarks.crowd", *map(str, arguments)]
     return await asyncio.create_subprocess_exec(*words, stdin=PIPE, stdout=PIPE)
 
 
