@@ -144,7 +144,8 @@ async def test_a_restart_in_the_middle_gives_the_evaluations_of_the_whole_log(
     site = Site(site="r", kind=SiteKind.RESTAURANT, area="320602")
     whole = {said(item) for item in evaluate(log, {DEVICE: site}, [], load_packs([]))}
     online = {said(item) for item in (await newest(settings)).values()}
-    # The last window may still be open; every closed one says what the whole log says.
+    # The last window, and one whose grace has not passed, may still be open; every closed one says
+    # what the whole log says.
     assert online <= whole
-    assert len(whole - online) <= 1
+    assert len(whole - online) <= 2
     assert sum(verdict == "exceed" for _, _, verdict, *_ in online) >= 2
