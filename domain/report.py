@@ -16,8 +16,8 @@ from domain.instant import from_ms
 Aware = Annotated[datetime, msgspec.Meta(tz=True)]
 EpochMs = Annotated[int, msgspec.Meta(ge=0, le=253_402_300_799_000)]
 """Milliseconds since 1970, up to the end of the year 9999."""
-Number = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
-"""A device's own number of a report; more than a database can hold is no number."""
+Number = Annotated[int, msgspec.Meta(ge=1 - 2**53, le=2**53 - 1)]
+"""A device's own number of a report: what every JSON parser reads exactly, and every database holds."""
 
 
 class Source(StrEnum):

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Final
 
 import structlog
 
@@ -17,6 +18,8 @@ from runtime.database import Pool
 from runtime.ledger import Gap, bring_up_to_date, read_gaps
 
 log = structlog.get_logger()
+
+_DEVICES_AT_A_TIME: Final = 16
 
 Ask = Callable[[str, datetime, datetime], Awaitable[None]]
 """Ask a device for its reports of ``[start, end]``; raises ``Unavailable`` while it is not connected."""
@@ -122,20 +125,20 @@ async def keep_making_up(
 ) -> None:
     """Ask HJ 212 devices for what is missing, for ever.
 
-    A device that is not connected does not use up an attempt.
+    A device that is not connected does not use up an attempt; while the database is away nothing is asked.
 
     Args:
         pool: the database with the ledger.
         ask: the gateway's make-up command.
         patience: how devices are asked.
         every_s: seconds between rounds.
-
-    Raises:
-        Unavailable: the database is away.
     """
     asked: dict[Stretch, Asked] = {}
     while True:
-        asked = await make_up_once(pool, ask, asked, patience or Patience())
+        try:
+            asked = await make_up_once(pool, ask, asked, patience or Patience())
+        except Unavailable as error:
+            log.warning("make_up_waits", error=str(error))
         await asyncio.sleep(every_s)
 
 
@@ -147,12 +150,19 @@ async def make_up_once(
     now = datetime.now(UTC)
     missing = gaps(await read_gaps(pool, now - patience.reach, Protocol.HJ212), now, patience)
     kept = {one: asked[one] for one in missing if one in asked}
-    for one in due(missing, kept, now, patience):
+    at_a_time = asyncio.Semaphore(_DEVICES_AT_A_TIME)  # a silent device takes a minute
+
+    async def ask_one(one: Stretch) -> None:
         try:
-            await ask(one.device, one.start, one.end)
+            async with at_a_time:
+                await ask(one.device, one.start, one.end)
         except Unavailable as error:
             log.info("make_up_not_asked", device=one.device, reason=str(error))
-            continue
+            return
         kept[one] = Asked(kept[one].times + 1 if one in kept else 1, now)
         log.info("make_up_asked", device=one.device, start=one.start, end=one.end, attempt=kept[one].times)
+
+    async with asyncio.TaskGroup() as tasks:
+        for one in due(missing, kept, now, patience):
+            tasks.create_task(ask_one(one))
     return kept

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 
 import structlog
 
@@ -9,7 +10,9 @@ from domain.errors import Unavailable
 from ingest.admission import Bounds
 from ingest.commands import Patience
 from ingest.gateway import Gateway
+from ingest.hj212.command import Ending
 from ingest.intake import Intake
+from ingest.make_up import Ask, keep_making_up
 from ingest.members import client_id, subscription
 from ingest.mqtt_door import run_mqtt_door
 from ingest.presence import Presence
@@ -56,6 +59,7 @@ async def run_ingest(settings: Settings) -> None:
             log.info("ingest_started", devices=len(register.devices), hj212_port=settings.ingest.hj212_port)
             tasks.create_task(_keep_register_fresh(register), name="register")
             tasks.create_task(presence.keep(), name="presence")
+            tasks.create_task(keep_making_up(pool, _ask_of(gateway)), name="make-up")
             tasks.create_task(
                 run_mqtt_door(
                     subscriber,
@@ -67,6 +71,17 @@ async def run_ingest(settings: Settings) -> None:
                 ),
                 name="mqtt",
             )
+
+
+def _ask_of(gateway: Gateway) -> Ask:
+    """The gateway's make-up command as the loop wants it; every member asks the devices that it holds."""
+
+    async def ask(device: str, start: datetime, end: datetime) -> None:
+        reply = await gateway.ask_make_up(device, start, end)
+        if reply.ending is Ending.AWAY:
+            raise Unavailable(reply.sentence)
+
+    return ask
 
 
 async def _keep_register_fresh(register: Register) -> None:

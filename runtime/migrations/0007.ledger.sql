@@ -1,5 +1,5 @@
 -- The account of every report: what the counters of the devices say is missing (docs/ledger.md).
--- depends: 0005.readers
+-- depends: 0006.accounts_and_replay
 
 -- One row for each place where reports are missing between two stored ones. Kept, because finding them
 -- reads every report; ``account_hours`` brings them up to date for the hours whose count has changed.
@@ -115,9 +115,12 @@ BEGIN
 END
 $$;
 
--- Refused reports of known devices, each with the time when it was received.
+-- Refused reports of known devices, each with the time when it was received. One that went through again
+-- is accounted for by what became of it then.
 CREATE VIEW refused_reports AS
-SELECT device, received_at, payload FROM rejected WHERE scope = 'report' AND device IS NOT NULL;
+SELECT device, received_at, payload
+FROM rejected WHERE scope = 'report' AND device IS NOT NULL AND replayed_at IS NULL;
+CREATE INDEX rejected_replayed ON rejected (received_at) WHERE replayed_at IS NOT NULL;
 
 -- When a refused message was measured, if its bytes tell a time that can be true, else when it came.
 CREATE FUNCTION measured_or_received(bytes text, received_at timestamptz)
@@ -144,7 +147,7 @@ LANGUAGE sql STABLE AS $$
     ), letters AS MATERIALIZED (
         SELECT row_number() OVER () AS letter, r.device, r.received_at,
                measured_or_received(bytes, r.received_at) AS at,
-               ARRAY(SELECT m[1]::bigint FROM regexp_matches(bytes, '"seq"\s*:\s*(\d{1,18})(?!\d)', 'g') AS m)
+               ARRAY(SELECT m[1]::bigint FROM regexp_matches(bytes, '"seq"\s*:\s*(-?\d{1,16})(?!\d)', 'g') AS m)
                    AS numbers
         FROM refused_reports r, encode(r.payload, 'escape') AS bytes
         WHERE r.received_at >= (SELECT min(before_heard) FROM found)
@@ -206,9 +209,15 @@ LANGUAGE sql STABLE AS $$
     ), by_hour AS (
         SELECT m.device, m.hour, sum(m.missing)::bigint AS missing, bool_or(m.estimated) AS estimated
         FROM missed m WHERE m.missing > 0 GROUP BY m.device, m.hour
+    ), replayed AS (
+        SELECT coalesce(r.device, '') AS device, date_trunc('hour', r.received_at) AS hour, count(*) AS reports
+        FROM rejected r
+        WHERE r.received_at >= date_trunc('hour', since) AND r.replayed_at IS NOT NULL AND r.scope = 'report'
+        GROUP BY 1, 2
     ), kept AS (
-        SELECT l.*, a.late, a.estimated
-        FROM ledger l LEFT JOIN accounted a USING (device, hour)
+        SELECT device, hour, l.stored, l.rejected - coalesce(r.reports, 0) AS rejected, l.duplicate,
+               a.late, a.estimated
+        FROM ledger l LEFT JOIN accounted a USING (device, hour) LEFT JOIN replayed r USING (device, hour)
         WHERE l.hour >= date_trunc('hour', since) AND (only_device IS NULL OR l.device = only_device)
     )
     SELECT device, hour,

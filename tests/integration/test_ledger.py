@@ -157,6 +157,8 @@ async def test_a_gap_is_missing_in_the_hour_after_it_and_gone_when_the_backlog_c
         (7_000, 7_000, 0),
         (12, 1_763_700_000, 0),  # a device that counts in seconds from now on
         (12, 22, 9),
+        (2_147_483_647, -2_147_483_648, 0),  # a signed counter wraps
+        (2**53 - 1, 1 - 2**53, 0),
     ],
 )
 async def test_the_counter_wraps_restarts_and_jumps(pool: Pool, before: int, after: int, lost: int) -> None:
@@ -179,6 +181,20 @@ async def test_refused_numbers_are_not_missing(pool: Pool) -> None:
     (total,) = await accounts(pool, By.ALL)
     assert (total.rejected, total.missing) == (5, 8 - 1 - 3 - 1)
     assert [gap.missing for gap in await read_gaps(pool, START)] == [3]
+
+
+async def test_what_was_replayed_is_no_refusal_any_more(pool: Pool) -> None:
+    feed = await feed_of(pool)
+    await feed.give(READINGS, [report(START, 1), report(START + 4 * MINUTE, 5)])
+    letters = [refusal(START + n * MINUTE, b'{"seq": %d}' % (n + 1)) for n in (1, 2)]
+    await feed.give(REJECTED, [*letters, refusal(START + 3 * MINUTE, b"{")])
+    (before,) = await accounts(pool, By.ALL)
+    async with transaction(pool) as connection:
+        await connection.execute("UPDATE rejected SET replayed_at = now() WHERE log_offset IN (0, 2)")
+    await feed.give(READINGS, [report(START + n * MINUTE, n + 1) for n in (1, 3)])
+    (after,) = await accounts(pool, By.ALL)
+    told = [(line.published, line.stored, line.rejected, line.missing) for line in (before, after)]
+    assert told == [(5, 2, 3, 0), (5, 4, 1, 0)]
 
 
 async def test_a_device_without_numbers_is_counted_by_its_interval(pool: Pool) -> None:
