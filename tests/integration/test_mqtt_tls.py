@@ -16,8 +16,10 @@ from app.embedded.process import Command, Process
 from app.embedded.stack import Stack
 from domain.errors import ConfigError, Unavailable
 from runtime.broker_accounts import hash_password, password_file
-from runtime.mqtt import open_subscriber
+from runtime.mqtt import Subscription, open_subscriber
 from runtime.settings import Mqtt
+
+ALL = Subscription(wanted=["yanchen/#"])
 
 ROOT = Path(__file__).resolve().parents[2]
 PASSWORD = "of-our-services"
@@ -84,15 +86,13 @@ def settings(port: int, **more: object) -> Mqtt:
 
 
 async def test_we_speak_tls_and_check_who_answers(port: int, folder: Path) -> None:
-    async with open_subscriber(
-        settings(port, tls=True, tls_ca=folder / "server.crt"), ["yanchen/v1/+/readings"]
-    ):
+    async with open_subscriber(settings(port, tls=True, tls_ca=folder / "server.crt"), ALL):
         pass
     with pytest.raises(Unavailable, match="CERTIFICATE_VERIFY_FAILED"):
-        async with open_subscriber(settings(port, tls=True, tls_ca=folder / "stranger.crt"), ["yanchen/#"]):
+        async with open_subscriber(settings(port, tls=True, tls_ca=folder / "stranger.crt"), ALL):
             pass
     with pytest.raises(Unavailable, match="CERTIFICATE_VERIFY_FAILED"):
-        async with open_subscriber(settings(port, tls=True), ["yanchen/#"]):  # the machine's own authorities
+        async with open_subscriber(settings(port, tls=True), ALL):  # the machine's own authorities
             pass
 
 
@@ -101,12 +101,12 @@ async def test_a_clear_client_is_not_served_on_the_tls_port(
 ) -> None:
     monkeypatch.setattr("runtime.mqtt._CONNECT_WAIT_S", 1.0)
     with pytest.raises(Unavailable, match="does not answer"):
-        async with open_subscriber(settings(port), ["yanchen/#"]):
+        async with open_subscriber(settings(port), ALL):
             pass
 
 
 async def test_files_that_are_no_certificates_are_named(folder: Path) -> None:
     (folder / "rubbish").write_text("no certificate")
     with pytest.raises(ConfigError, match="YANCHEN_MQTT__TLS"):
-        async with open_subscriber(settings(1, tls=True, tls_ca=folder / "rubbish"), []):
+        async with open_subscriber(settings(1, tls=True, tls_ca=folder / "rubbish"), ALL):
             pass

@@ -60,7 +60,7 @@ class House:
         """A publication comes in; what is decided goes to Kafka."""
         payload = json.dumps(list(reports)).encode()
         topic = mqtt_topic(device, Channel.READINGS)
-        message = Message(topic, payload, False, NOW + timedelta(milliseconds=after), 1, 1, 1)
+        message = Message(topic, payload, NOW + timedelta(milliseconds=after))
         admitted = decode(message, await load_devices(self.pool), Bounds(), 1 << 20)
         async with open_producer(self.kafka) as producer:
             await Intake(producer).publish(admitted)
