@@ -5,7 +5,9 @@ from struct import unpack_from
 
 from domain.report import Report
 from ingest.arrival import Arrival, count, newest, sort_out
+from ingest.arrival import arrival as make
 from ingest.copy_rows import from_us, in_key_order, pack_readings, pack_report, stream, to_us
+from runtime.kafka import Record
 
 AT = datetime(2026, 11, 21, 4, 0, tzinfo=UTC)
 
@@ -13,7 +15,7 @@ AT = datetime(2026, 11, 21, 4, 0, tzinfo=UTC)
 def arrival(minute: int, point: int = 1, **readings: float) -> Arrival:
     at = AT + timedelta(minutes=minute)
     report = Report(device=f"d{point}", at=at, readings=readings or {"oil_fume": 0.5})
-    return Arrival(0, point, to_us(at), report)
+    return make(Record(0, minute, b"", 0), report, point)
 
 
 def test_above_the_mark_is_new_and_at_it_or_below_is_not_sure() -> None:
@@ -70,7 +72,7 @@ def test_rows_sort_by_series_and_time() -> None:
     rows = [
         row
         for one in (arrival(2, 300, tsp=1, noise=1), arrival(1, 300, noise=2, tsp=2), arrival(0, 2, tsp=3))
-        for row in pack_readings(one.point, one.at_us, one.report)
+        for row in one.reading_rows
     ]
     values = [unpack_from(">d", row, len(row) - 25)[0] for row in in_key_order(rows)]
     assert values == [3, 2, 1, 2, 1]
