@@ -27,7 +27,7 @@ class Arrival(msgspec.Struct, frozen=True, gc=False):
         point: the monitoring point.
         at_us: when it was measured, µs since 2000.
         report: the report itself.
-        row: of the table ``reports``, packed.
+        row: of the table ``reports``, packed; as bytes, rows compare by point and time (from 2000 on).
         reading_rows: of the table ``readings``, packed.
     """
 
@@ -36,7 +36,7 @@ class Arrival(msgspec.Struct, frozen=True, gc=False):
     at_us: int
     report: Report
     row: bytes
-    reading_rows: list[bytes]
+    reading_rows: bytes
 
 
 @dataclass(frozen=True, slots=True)

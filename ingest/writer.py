@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC
+from operator import attrgetter
 from typing import Final
 
 import structlog
@@ -25,7 +26,7 @@ from domain.topics import READINGS, REJECTED
 from ingest.arrival import Arrival, Counts, Prepared, count, newest, prepare, sort_out
 from ingest.copy_rows import READINGS as READING_COLUMNS
 from ingest.copy_rows import REPORTS as REPORT_COLUMNS
-from ingest.copy_rows import from_us, in_key_order, stream, to_us
+from ingest.copy_rows import from_us, stream, to_us
 from ingest.marks import Marks
 from runtime.database import Connection, Pool, transaction
 from runtime.kafka import Batch, Record, Stream
@@ -193,7 +194,7 @@ async def _write_reports(connection: Connection, arrivals: Sequence[Arrival], ma
         return Tally()
     known = await marks.of(connection, arrivals) if marks else None
     sorted_out = sort_out(arrivals, known)
-    await _copy(connection, "reports", "readings", sorted_out.new)
+    await _copy(connection, "reports", "readings", sorted(sorted_out.new, key=attrgetter("row")))
     again = await _keep_what_is_new(connection, sorted_out.unsure) if sorted_out.unsure else set()
     counts = count(arrivals, {(one.point, one.at_us) for one in sorted_out.new} | again)
     await _account(connection, counts, arrivals)
@@ -201,14 +202,11 @@ async def _write_reports(connection: Connection, arrivals: Sequence[Arrival], ma
     return Tally(stored, len(arrivals) - stored)
 
 
-async def _copy(
-    connection: Connection, reports: str, readings: str, arrivals: Sequence[Arrival], *, ordered: bool = True
-) -> None:
+async def _copy(connection: Connection, reports: str, readings: str, arrivals: Iterable[Arrival]) -> None:
     """COPY the rows of these arrivals into two tables."""
-    rows = [one.row for one in arrivals]
-    await _copy_rows(connection, reports, REPORT_COLUMNS, sorted(rows) if ordered else rows)
-    rows = [row for one in arrivals for row in one.reading_rows]
-    await _copy_rows(connection, readings, READING_COLUMNS, in_key_order(rows) if ordered else rows)
+    rows = list(arrivals)
+    await _copy_rows(connection, reports, REPORT_COLUMNS, [one.row for one in rows])
+    await _copy_rows(connection, readings, READING_COLUMNS, [one.reading_rows for one in rows])
 
 
 async def _copy_rows(connection: Connection, table: str, columns: str, rows: Iterable[bytes]) -> None:
@@ -221,7 +219,7 @@ async def _copy_rows(connection: Connection, table: str, columns: str, rows: Ite
 async def _keep_what_is_new(connection: Connection, unsure: Sequence[Arrival]) -> set[tuple[int, int]]:
     """Store what the tables do not have yet; the (point, µs) of the reports among it."""
     await connection.execute(_STAGE)
-    await _copy(connection, "staged_reports", "staged_readings", unsure, ordered=False)
+    await _copy(connection, "staged_reports", "staged_readings", unsure)
     cursor = await connection.execute(_KEEP_REPORTS)
     stored = {(row["point_id"], to_us(row["at"])) for row in await cursor.fetchall()}
     await connection.execute(_KEEP_READINGS)
