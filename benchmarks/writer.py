@@ -7,10 +7,13 @@ its bytes ready made and does nothing but store the readings. A core is one of t
 server works in its own.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 from psycopg import sql
 
 from benchmarks.figures import Stopwatch, Took, tell
@@ -19,16 +22,15 @@ from domain.codec import encode
 from domain.report import Report, Source
 from domain.topics import PARTITIONS, READINGS
 from ingest.copy_rows import READINGS as COLUMNS
-from ingest.copy_rows import in_key_order, pack_readings, stream, to_us
-from ingest.marks import Marks
-from ingest.writer import write, write_apart
+from ingest.copy_rows import pack_readings, stream, to_us
+from ingest.writer import run_writer
 from runtime.database import Pool, open_pool, transaction
-from runtime.kafka import Batch, Record
+from runtime.kafka import Batch, Place, Record
 from runtime.register import Register
 from runtime.settings import Database
 
 AT = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(hours=12)
-BATCH = 40_000
+BATCH = 20_000
 VALUES = {"oil_fume": 0.82, "nmhc": 5.6, "fan_current": 3.1, "purifier_current": 2.2}
 
 
@@ -76,13 +78,12 @@ async def main(devices: int = 1_000, minutes: int = 120, runs: int = 5) -> None:
             "writer": _writer(pool, register, batches(sent)),
             "writer, every report twice in a row": _writer(pool, register, batches(twice_at_once)),
             "writer, everything again at the end": _writer(pool, register, batches([*sent, *sent])),
-            "writer, without marks": _writer(pool, register, batches(sent), careful=True),
         }
         took: dict[str, list[Took]] = {name: [] for name in kinds}
         for _ in range(runs):  # in turns, so that the machine's moods meet all alike
             for name, work in kinds.items():
                 async with _empty(pool):
-                    watch = Stopwatch()
+                    watch = Stopwatch(server=stack.database.pid)
                     await work()
                     took[name].append(watch.stop())
     rates = {name: tell(name, rows, "rows", found) for name, found in took.items()}
@@ -93,15 +94,23 @@ async def main(devices: int = 1_000, minutes: int = 120, runs: int = 5) -> None:
     )
 
 
+def _one_by_one(point: int, report: Report) -> Iterator[tuple[str, bytes]]:
+    """Factor → its row."""
+    for factor, value in report.readings.items():
+        alone = msgspec.structs.replace(report, readings={factor: value})
+        yield factor, pack_readings(point, to_us(report.instant), alone)
+
+
 def _raw(pool: Pool, register: Register, sent: list[Report]) -> Callable[[], Awaitable[None]]:
     packed = []
     for begin in range(0, len(sent), BATCH):
-        rows = [
-            row
+        rows = sorted(
+            (name, factor, report.instant, one)
             for report in sent[begin : begin + BATCH]
-            for row in pack_readings(register.devices[report.device].point_id, to_us(report.instant), report)
-        ]
-        packed.append(stream(in_key_order(rows)))
+            for name in (register.devices[report.device].point_id,)
+            for factor, one in _one_by_one(name, report)
+        )
+        packed.append(stream(row for *_, row in rows))
     statement = sql.SQL(f"COPY readings ({COLUMNS}) FROM STDIN (FORMAT BINARY)")
 
     async def work() -> None:
@@ -116,16 +125,36 @@ def _raw(pool: Pool, register: Register, sent: list[Report]) -> Callable[[], Awa
     return work
 
 
-def _writer(
-    pool: Pool, register: Register, taken: list[Batch], *, careful: bool = False
-) -> Callable[[], Awaitable[None]]:
+class Log:
+    """What Kafka's stream would be, from memory; cancels who asks for more than there is."""
+
+    def __init__(self, batches: list[Batch]) -> None:
+        self._left = deque(batches)
+        self._ends = [max(records[-1].offset for records in batch.values()) for batch in batches]
+        self.done = asyncio.Event()
+
+    async def take(self, *, most: int) -> dict[str, Batch]:
+        """The next batch."""
+        del most
+        if not self._left:
+            await asyncio.Event().wait()
+        return {READINGS: self._left.popleft()}
+
+    async def commit(self, offsets: Mapping[Place, int]) -> None:
+        """Count the batch as done."""
+        del offsets
+        self._ends.pop()
+        if not self._ends:
+            self.done.set()
+
+
+def _writer(pool: Pool, register: Register, taken: list[Batch]) -> Callable[[], Awaitable[None]]:
     async def work() -> None:
-        marks = Marks()
-        for batch in taken:
-            if careful:
-                await write(pool, register, READINGS, batch)
-            else:
-                await write_apart(pool, register, READINGS, batch, marks)
+        log = Log(taken)
+        writing = asyncio.create_task(run_writer(pool, log, register))
+        await log.done.wait()
+        writing.cancel()
+        await asyncio.wait([writing])
 
     return work
 

@@ -29,7 +29,7 @@ class Source(StrEnum):
     FILE = "file"
 
 
-class DeviceReport(msgspec.Struct, frozen=True, omit_defaults=True):
+class DeviceReport(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """A report as a device sends it (design §3).
 
     Attributes:
@@ -47,7 +47,7 @@ class DeviceReport(msgspec.Struct, frozen=True, omit_defaults=True):
     device: str | None = None
 
 
-class Report(msgspec.Struct, frozen=True, omit_defaults=True):
+class Report(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """A report on the Kafka topic ``readings``: canonical units, known device.
 
     Attributes:

@@ -10,25 +10,73 @@ from typing import Final
 
 import msgspec
 
+from domain.codec import decode_report
 from domain.report import Report
+from domain.site import Device
+from ingest.copy_rows import pack_readings, pack_report, to_us
+from runtime.kafka import Batch, Record
 
 _HOUR_US: Final = 3_600_000_000
 
 
 class Arrival(msgspec.Struct, frozen=True, gc=False):
-    """A report of the batch, with what its rows need.
+    """A report of the batch, with its rows.
 
     Attributes:
-        partition: where it lay in the log.
+        record: its place in the log.
         point: the monitoring point.
         at_us: when it was measured, µs since 2000.
-        report: the rest.
+        report: the report itself.
+        row: of the table ``reports``, packed; as bytes, rows compare by point and time (from 2000 on).
+        reading_rows: of the table ``readings``, packed.
     """
 
-    partition: int
+    record: Record
     point: int
     at_us: int
     report: Report
+    row: bytes
+    reading_rows: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A batch, decoded and packed: all that can be done without the database.
+
+    Attributes:
+        batch: the records.
+        arrivals: the reports of devices in the register, in order of arrival.
+        stray: the others.
+    """
+
+    batch: Batch
+    arrivals: list[Arrival]
+    stray: list[tuple[Record, Report]]
+
+
+def prepare(batch: Batch, devices: Mapping[str, Device]) -> Prepared:
+    """Decode and pack a batch.
+
+    Raises:
+        Rejected: a record is no report, so it was not written by us.
+    """
+    found = Prepared(batch, [], [])
+    for records in batch.values():
+        for record in records:
+            report = decode_report(record.value)
+            device = devices.get(report.device)
+            if device is None:
+                found.stray.append((record, report))
+            else:
+                found.arrivals.append(arrival(record, report, device.point_id))
+    return found
+
+
+def arrival(record: Record, report: Report, point: int) -> Arrival:
+    """A report with its rows."""
+    at_us = to_us(report.instant)
+    rows = pack_readings(point, at_us, report)
+    return Arrival(record, point, at_us, report, pack_report(point, at_us, report), rows)
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,7 +53,7 @@ class Marks:
         """The marks of the points of a batch; those not known yet are read."""
         points: dict[int, set[int]] = {}
         for one in arrivals:
-            points.setdefault(one.partition, set()).add(one.point)
+            points.setdefault(one.record.partition, set()).add(one.point)
         found: dict[int, int] = {}
         for partition, wanted in points.items():
             known = self._newest.setdefault(partition, {})
@@ -71,7 +71,7 @@ class Marks:
             if records:
                 self._left_at[partition] = records[-1].offset + 1
         for one in arrivals:
-            known = self._newest[one.partition]
+            known = self._newest[one.record.partition]
             known[one.point] = max(one.at_us, known[one.point])
 
     def forget(self, partitions: Iterable[int]) -> None:

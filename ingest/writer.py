@@ -12,20 +12,21 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC
+from operator import attrgetter
 from typing import Final
 
 import structlog
 from psycopg import sql
 from psycopg.errors import UniqueViolation
 
-from domain.codec import decode_rejected, decode_report
+from domain.codec import decode_rejected
 from domain.errors import Reason
 from domain.report import RejectedMessage, Report, Scope
 from domain.topics import READINGS, REJECTED
-from ingest.arrival import Arrival, Counts, count, newest, sort_out
+from ingest.arrival import Arrival, Counts, Prepared, count, newest, prepare, sort_out
 from ingest.copy_rows import READINGS as READING_COLUMNS
 from ingest.copy_rows import REPORTS as REPORT_COLUMNS
-from ingest.copy_rows import from_us, in_key_order, pack_readings, pack_report, stream, to_us
+from ingest.copy_rows import from_us, stream, to_us
 from ingest.marks import Marks
 from runtime.database import Connection, Pool, transaction
 from runtime.kafka import Batch, Record, Stream
@@ -36,10 +37,8 @@ from runtime.register import Register
 log = structlog.get_logger()
 
 CONSUMER: Final = "writer"
-_MOST: Final = 40_000
+_MOST: Final = 20_000
 """Records of one batch: in a backlog, enough for a point's rows to lie together."""
-_FEW: Final = 2_000
-"""Records that are not worth more than one transaction."""
 
 _STAGE: Final = """
     CREATE TEMP TABLE IF NOT EXISTS staged_reports (LIKE reports INCLUDING DEFAULTS) ON COMMIT DELETE ROWS;
@@ -92,35 +91,43 @@ class Tally:
 
 
 async def run_writer(pool: Pool, stream: Stream, register: Register) -> None:
-    """Write for ever.
+    """Write for ever; while the server stores a batch, the next one is decoded and packed.
 
     Raises:
         Unavailable: Kafka or the database is away; what was not committed comes again.
     """
+    ready: asyncio.Queue[tuple[str, Batch | Prepared]] = asyncio.Queue(maxsize=1)
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(_take(stream, register, ready), name="take")
+        tasks.create_task(_store(pool, stream, register, ready), name="store")
+
+
+async def _take(
+    stream: Stream, register: Register, ready: asyncio.Queue[tuple[str, Batch | Prepared]]
+) -> None:
+    while True:
+        for topic, batch in (await stream.take(most=_MOST)).items():
+            if topic == REJECTED:
+                await ready.put((topic, batch))
+            else:
+                await ready.put((topic, await asyncio.to_thread(prepare, batch, register.devices)))
+
+
+async def _store(
+    pool: Pool, stream: Stream, register: Register, ready: asyncio.Queue[tuple[str, Batch | Prepared]]
+) -> None:
     marks = Marks()
     while True:
-        taken = await stream.take(most=_MOST)
-        for topic, batch in taken.items():
-            tally = await write_apart(pool, register, topic, batch, marks)
-            await stream.commit(ends_of(topic, batch))
-            REPORTS_STORED.inc(tally.stored)
-            REPORTS_DUPLICATE.inc(tally.duplicate)
-
-
-async def write_apart(pool: Pool, register: Register, topic: str, batch: Batch, marks: Marks) -> Tally:
-    """Store a batch, in a backlog each partition in a transaction of its own.
-
-    Partitions have nothing in common, so we pack one while the server stores another.
-    """
-    few = sum(len(records) for records in batch.values()) < _FEW
-    parts = [batch] if few else [{partition: records} for partition, records in batch.items()]
-    async with asyncio.TaskGroup() as tasks:
-        writing = [tasks.create_task(write(pool, register, topic, part, marks)) for part in parts]
-    return sum((task.result() for task in writing), Tally())
+        topic, work = await ready.get()
+        tally = await write(pool, register, topic, work, marks)
+        batch = work.batch if isinstance(work, Prepared) else work
+        await stream.commit(ends_of(topic, batch))
+        REPORTS_STORED.inc(tally.stored)
+        REPORTS_DUPLICATE.inc(tally.duplicate)
 
 
 async def write(
-    pool: Pool, register: Register, topic: str, batch: Batch, marks: Marks | None = None
+    pool: Pool, register: Register, topic: str, work: Batch | Prepared, marks: Marks | None = None
 ) -> Tally:
     """Store one batch of one topic in one transaction.
 
@@ -128,19 +135,22 @@ async def write(
         pool: the database.
         register: the devices.
         topic: ``readings`` or ``readings.rejected``.
-        batch: what came.
+        work: what came, as it is or prepared.
         marks: what this writer knows of what is stored; without them every row is looked up.
     """
     if topic == REJECTED:
-        return await _write_letters(pool, batch)
+        return await _write_letters(pool, work.batch if isinstance(work, Prepared) else work)
+    prepared = work if isinstance(work, Prepared) else prepare(work, register.devices)
+    if prepared.stray and await register.refresh():
+        prepared = prepare(prepared.batch, register.devices)
     try:
-        return await _write_batch(pool, register, batch, marks)
+        return await _write_batch(pool, prepared, marks)
     except UniqueViolation:
         if marks is None:
             raise
-        log.warning("marks_were_wrong", partitions=sorted(batch))
-        marks.forget(batch)
-        return await _write_batch(pool, register, batch, None)
+        log.warning("marks_were_wrong", partitions=sorted(prepared.batch))
+        marks.forget(prepared.batch)
+        return await _write_batch(pool, prepared, None)
 
 
 async def _write_letters(pool: Pool, batch: Batch) -> Tally:
@@ -150,27 +160,19 @@ async def _write_letters(pool: Pool, batch: Batch) -> Tally:
         return await _write_rejected(connection, REJECTED, letters)
 
 
-async def _write_batch(pool: Pool, register: Register, batch: Batch, marks: Marks | None) -> Tally:
+async def _write_batch(pool: Pool, prepared: Prepared, marks: Marks | None) -> Tally:
     async with transaction(pool) as connection:
         if marks is not None:
-            await marks.check(connection, CONSUMER, READINGS, batch)
-        records = await claim(connection, CONSUMER, READINGS, batch)
-        reports = [(record, decode_report(record.value)) for record in records]
-        if any(report.device not in register.devices for _, report in reports):
-            await register.refresh()
-        devices = register.devices
-        arrivals = [
-            Arrival(record.partition, devices[report.device].point_id, to_us(report.instant), report)
-            for record, report in reports
-            if report.device in devices
-        ]
+            await marks.check(connection, CONSUMER, READINGS, prepared.batch)
+        claimed = {id(record) for record in await claim(connection, CONSUMER, READINGS, prepared.batch)}
+        arrivals = [one for one in prepared.arrivals if id(one.record) in claimed]
         stray = [
-            (record, _stray(record, report)) for record, report in reports if report.device not in devices
+            (record, _stray(record, report)) for record, report in prepared.stray if id(record) in claimed
         ]
         tally = await _write_reports(connection, arrivals, marks)
         tally += await _write_rejected(connection, READINGS, stray)
     if marks is not None:
-        marks.keep(batch, arrivals)
+        marks.keep(prepared.batch, arrivals)
     return tally
 
 
@@ -192,7 +194,7 @@ async def _write_reports(connection: Connection, arrivals: Sequence[Arrival], ma
         return Tally()
     known = await marks.of(connection, arrivals) if marks else None
     sorted_out = sort_out(arrivals, known)
-    await _copy(connection, "reports", "readings", sorted_out.new)
+    await _copy(connection, "reports", "readings", sorted(sorted_out.new, key=attrgetter("row")))
     again = await _keep_what_is_new(connection, sorted_out.unsure) if sorted_out.unsure else set()
     counts = count(arrivals, {(one.point, one.at_us) for one in sorted_out.new} | again)
     await _account(connection, counts, arrivals)
@@ -200,14 +202,11 @@ async def _write_reports(connection: Connection, arrivals: Sequence[Arrival], ma
     return Tally(stored, len(arrivals) - stored)
 
 
-async def _copy(
-    connection: Connection, reports: str, readings: str, arrivals: Sequence[Arrival], *, ordered: bool = True
-) -> None:
+async def _copy(connection: Connection, reports: str, readings: str, arrivals: Iterable[Arrival]) -> None:
     """COPY the rows of these arrivals into two tables."""
-    rows = [pack_report(one.point, one.at_us, one.report) for one in arrivals]
-    await _copy_rows(connection, reports, REPORT_COLUMNS, sorted(rows) if ordered else rows)
-    rows = [row for one in arrivals for row in pack_readings(one.point, one.at_us, one.report)]
-    await _copy_rows(connection, readings, READING_COLUMNS, in_key_order(rows) if ordered else rows)
+    rows = list(arrivals)
+    await _copy_rows(connection, reports, REPORT_COLUMNS, [one.row for one in rows])
+    await _copy_rows(connection, readings, READING_COLUMNS, [one.reading_rows for one in rows])
 
 
 async def _copy_rows(connection: Connection, table: str, columns: str, rows: Iterable[bytes]) -> None:
@@ -220,7 +219,7 @@ async def _copy_rows(connection: Connection, table: str, columns: str, rows: Ite
 async def _keep_what_is_new(connection: Connection, unsure: Sequence[Arrival]) -> set[tuple[int, int]]:
     """Store what the tables do not have yet; the (point, µs) of the reports among it."""
     await connection.execute(_STAGE)
-    await _copy(connection, "staged_reports", "staged_readings", unsure, ordered=False)
+    await _copy(connection, "staged_reports", "staged_readings", unsure)
     cursor = await connection.execute(_KEEP_REPORTS)
     stored = {(row["point_id"], to_us(row["at"])) for row in await cursor.fetchall()}
     await connection.execute(_KEEP_READINGS)

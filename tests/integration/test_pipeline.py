@@ -15,7 +15,7 @@ from domain.report import RejectedMessage, Report, Scope, Source
 from domain.site import SiteKind
 from domain.topics import READINGS, REJECTED
 from ingest.marks import Marks
-from ingest.writer import CONSUMER, TOPICS, write, write_apart
+from ingest.writer import CONSUMER, TOPICS, write
 from runtime.database import Pool, open_pool, transaction
 from runtime.kafka import Place as LogPlace
 from runtime.kafka import Producer, Record, Stream, log_end, open_producer, open_stream, read_since
@@ -170,16 +170,6 @@ async def test_marks_that_are_wrong_cost_a_second_try_and_nothing_else(pool: Poo
     assert (tally.stored, tally.duplicate) == (1, 1)
     assert [entry["event"] for entry in logs] == ["marks_were_wrong"]
     assert await done_offsets(pool, CONSUMER, READINGS) == 4, "of both partitions"
-
-
-async def test_a_backlog_is_written_partition_by_partition(
-    pool: Pool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("ingest.writer._FEW", 2)
-    register = await registered(pool)
-    batch = records(report(0), report(1)) | records(report(0, device="d2"), report(0), partition=1)
-    tally = await write_apart(pool, register, READINGS, batch, Marks())
-    assert (tally.stored, tally.duplicate) == (3, 1)
 
 
 async def test_nothing_of_a_failed_batch_stays(pool: Pool) -> None:

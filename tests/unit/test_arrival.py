@@ -5,7 +5,9 @@ from struct import unpack_from
 
 from domain.report import Report
 from ingest.arrival import Arrival, count, newest, sort_out
-from ingest.copy_rows import from_us, in_key_order, pack_readings, pack_report, stream, to_us
+from ingest.arrival import arrival as make
+from ingest.copy_rows import from_us, pack_readings, pack_report, stream, to_us
+from runtime.kafka import Record
 
 AT = datetime(2026, 11, 21, 4, 0, tzinfo=UTC)
 
@@ -13,7 +15,7 @@ AT = datetime(2026, 11, 21, 4, 0, tzinfo=UTC)
 def arrival(minute: int, point: int = 1, **readings: float) -> Arrival:
     at = AT + timedelta(minutes=minute)
     report = Report(device=f"d{point}", at=at, readings=readings or {"oil_fume": 0.5})
-    return Arrival(0, point, to_us(at), report)
+    return make(Record(0, minute, b"", 0), report, point)
 
 
 def test_above_the_mark_is_new_and_at_it_or_below_is_not_sure() -> None:
@@ -54,7 +56,7 @@ def test_microseconds_since_2000_and_back() -> None:
 
 def test_a_reading_is_six_fields_in_the_order_of_the_columns() -> None:
     report = Report(device="d", at=AT, readings={"tsp": 80.5}, flags={"tsp": "D"}, received_at=AT)
-    (row,) = pack_readings(7, to_us(AT), report)
+    row = pack_readings(7, to_us(AT), report)
     assert unpack_from(">hiii3siqidiciq", row) == (
         *(6, 4, 7, 3, b"tsp", 8, to_us(AT), 8, 80.5, 1, b"D", 8, to_us(AT)),
     )
@@ -66,12 +68,13 @@ def test_a_report_without_seq_source_and_raw_has_nulls() -> None:
     assert row[22:26] == b"\xff\xff\xff\xff", "no seq"
 
 
-def test_rows_sort_by_series_and_time() -> None:
-    rows = [
-        row
-        for one in (arrival(2, 300, tsp=1, noise=1), arrival(1, 300, noise=2, tsp=2), arrival(0, 2, tsp=3))
-        for row in pack_readings(one.point, one.at_us, one.report)
-    ]
-    values = [unpack_from(">d", row, len(row) - 25)[0] for row in in_key_order(rows)]
-    assert values == [3, 2, 1, 2, 1]
+def test_reports_sort_by_point_and_time_as_bytes() -> None:
+    batch = [arrival(2, 300), arrival(1, 300), arrival(0, 2)]
+    assert sorted(batch, key=lambda one: one.row) == batch[::-1]
+
+
+def test_a_report_of_two_factors_is_two_rows() -> None:
+    both = Report(device="d", at=AT, readings={"tsp": 1.0, "noise": 2.0})
+    alone = [Report(device="d", at=AT, readings={name: value}) for name, value in both.readings.items()]
+    assert pack_readings(7, to_us(AT), both) == b"".join(pack_readings(7, to_us(AT), one) for one in alone)
     assert stream([]) == b"PGCOPY\n\xff\r\n\0" + bytes(8) + b"\xff\xff"
