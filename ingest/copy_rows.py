@@ -1,6 +1,6 @@
 """Rows in PostgreSQL's binary COPY format, packed by us.
 
-Pure. A row costs a fraction of psycopg's ``write_row``, which is awaited for every row.
+Pure, so that it can be done ahead and in a thread; psycopg's ``write_row`` is awaited for every row.
 The format is described in PostgreSQL's manual under COPY: numbers are big-endian, each field follows its
 length, a timestamp is microseconds since 2000.
 """
