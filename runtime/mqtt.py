@@ -5,9 +5,9 @@ what we hold, and the back-pressure. A message is acknowledged on the connection
 brought it: after a reconnect the broker sends it again under a number that may by then
 belong to another message, so what came over the old connection is forgotten, not acknowledged.
 
-The packets are mqtt5's, a codec without I/O: receiving with paho alone costs four times the
-whole of this door and what follows it (docs/performance.md). What is ours is the conversation: connect, subscribe, take,
-acknowledge, ping, and connect again.
+The packets are mqtt5's, a codec without I/O: receiving with paho alone costs four times as
+much as this door and all that follows it (docs/performance.md). What is ours is the
+conversation: connect, subscribe, take, acknowledge, ping, and connect again.
 """
 
 import asyncio
