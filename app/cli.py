@@ -22,9 +22,8 @@ from app.commands import (
     rejected,
     services,
     settings,
+    sheets,
     simulate,
-    sites,
-    squads,
     up,
 )
 from domain.errors import YanchenError
@@ -58,8 +57,8 @@ cli.add_typer(register.app, name="register")
 cli.add_typer(devices.app, name="devices")
 cli.add_typer(rejected.app, name="rejected")
 cli.add_typer(broker.app, name="broker")
-cli.add_typer(sites.app, name="sites")
-cli.add_typer(squads.app, name="squads")
+cli.add_typer(sheets.sites, name="sites")
+cli.add_typer(sheets.squads, name="squads")
 cli.add_typer(dashboards.app, name="dashboards")
 
 

@@ -20,14 +20,16 @@ from benchmarks.figures import Stopwatch, Took, tell
 from benchmarks.town import servers
 from domain.codec import encode
 from domain.report import Report, Source
-from domain.topics import PARTITIONS, READINGS
+from domain.topics import READINGS
 from ingest.copy_rows import READINGS as COLUMNS
 from ingest.copy_rows import pack_readings, stream, to_us
 from ingest.writer import run_writer
 from runtime.database import Pool, open_pool, transaction
 from runtime.kafka import Batch, Place, Record
 from runtime.register import Register
-from runtime.settings import Database
+from runtime.settings import Database, Kafka
+
+_PARTITIONS = Kafka().partitions
 
 AT = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(hours=12)
 BATCH = 20_000
@@ -52,11 +54,11 @@ def reports(devices: int, minutes: int) -> list[Report]:
 
 def batches(sent: list[Report], size: int = BATCH) -> list[Batch]:
     """Batches of four partitions, as the writer takes them."""
-    logs: Batch = {partition: [] for partition in range(PARTITIONS)}
+    logs: Batch = {partition: [] for partition in range(_PARTITIONS)}
     for report in sent:
-        partition = int(report.device[1:]) % PARTITIONS
+        partition = int(report.device[1:]) % _PARTITIONS
         logs[partition].append(Record(partition, len(logs[partition]), encode(report), 0))
-    each = size // PARTITIONS
+    each = size // _PARTITIONS
     return [
         {partition: records[begin : begin + each] for partition, records in logs.items()}
         for begin in range(0, max(map(len, logs.values())), each)

@@ -33,8 +33,3 @@ def iso(at: datetime) -> str:
     """ISO 8601 in China's time: seconds, and milliseconds only where there are any."""
     local = at.astimezone(CHINA)
     return local.isoformat(timespec="milliseconds" if local.microsecond else "seconds")
-
-
-def local_date(ms: int) -> str:
-    """The local calendar day of an instant, ``YYYY-MM-DD``."""
-    return from_ms(ms).date().isoformat()

@@ -9,9 +9,6 @@ READINGS: Final = "readings"
 REJECTED: Final = "readings.rejected"
 EVALUATIONS: Final = "evaluations"
 
-PARTITIONS: Final = 4
-"""Partitions of each topic when we create it; the key is the device, so one device stays in order."""
-
 MQTT_ROOT: Final = "yanchen/v1"
 
 

@@ -1,12 +1,13 @@
 """What was judged last of each device: a silence that a restart falls into is still judged as a gap."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
-from domain.evaluation import Evaluation, Verdict
+from domain.evaluation import Evaluation
 from rules.pack import Pack
 from runtime.database import Pool, transaction
+from runtime.evaluations import evaluation_of
 
 # One step down the primary key for each device and limit, however long its history is.
 _LAST: Final = """
@@ -32,26 +33,4 @@ async def last_judged(pool: Pool, packs: Sequence[Pack], before: datetime) -> li
         found = await connection.execute(
             _LAST, ([standard for standard, _ in held], [limit for _, limit in held], before, before)
         )
-        return [_evaluation(row) for row in await found.fetchall()]
-
-
-def _evaluation(row: Mapping[str, Any]) -> Evaluation:
-    return Evaluation(
-        device=row["device"],
-        standard=row["standard"],
-        limit=row["limit_id"],
-        factor=row["factor"],
-        window_start=row["window_start"],
-        window_end=row["window_end"],
-        statistic=row["statistic"],
-        value=row["value"],
-        limit_value=row["limit_value"],
-        unit=row["unit"],
-        verdict=Verdict(row["verdict"]),
-        n_valid=row["n_valid"],
-        n_expected=row["n_expected"],
-        adjustments=tuple(row["adjustments"]),
-        clause=row["clause"],
-        revision=row["revision"],
-        final=row["final"],
-    )
+        return [evaluation_of(row) for row in await found.fetchall()]

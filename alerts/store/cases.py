@@ -3,7 +3,7 @@
 Locks are taken in one order by everybody: sites, cases by number, notices. So nobody waits in a circle.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -92,14 +92,6 @@ async def lock(connection: Connection, case_id: int) -> Case | None:
     found = await connection.execute("SELECT * FROM cases WHERE case_id = %s FOR UPDATE", (case_id,))
     row = await found.fetchone()
     return case_of(row) if row else None
-
-
-async def lock_all(connection: Connection, case_ids: Sequence[int]) -> dict[int, Case]:
-    """Hold several cases, in the order of their numbers."""
-    found = await connection.execute(
-        "SELECT * FROM cases WHERE case_id = ANY(%s) ORDER BY case_id FOR UPDATE", (list(case_ids),)
-    )
-    return {row["case_id"]: case_of(row) for row in await found.fetchall()}
 
 
 async def offended_since(connection: Connection, site: str, nuisance: Nuisance, since: datetime) -> bool:

@@ -10,6 +10,7 @@ from alerts.decide import Key, key_of
 from alerts.revision import Standing
 from domain.evaluation import Evaluation, Verdict
 from runtime.database import Connection
+from runtime.evaluations import evaluation_of
 
 _COLUMNS: Final = (
     "device, standard, limit_id, factor, window_start, window_end, statistic, value, limit_value, unit,"
@@ -98,15 +99,6 @@ async def since(connection: Connection, begins: Mapping[Key, Any]) -> dict[Key, 
     )
     result: dict[Key, list[Evaluation]] = {key: [] for key in begins}
     for row in await found.fetchall():
-        evaluation = _evaluation(row)
+        evaluation = evaluation_of(row)
         result[key_of(evaluation)].append(evaluation)
     return result
-
-
-def _evaluation(row: dict[str, Any]) -> Evaluation:
-    return Evaluation(
-        **{name: value for name, value in row.items() if name not in ("limit_id", "verdict", "adjustments")},
-        limit=row["limit_id"],
-        verdict=Verdict(row["verdict"]),
-        adjustments=tuple(row["adjustments"]),
-    )

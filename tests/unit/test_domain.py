@@ -10,7 +10,7 @@ from domain.codec import decode_evaluation, decode_rejected, decode_report, enco
 from domain.errors import ConfigError, Reason, Rejected
 from domain.evaluation import Evaluation, Verdict
 from domain.factors import FACTORS
-from domain.instant import from_ms, iso, local_date, to_ms
+from domain.instant import from_ms, iso, to_ms
 from domain.report import RejectedMessage, Report
 from domain.topics import Channel, mqtt_topic, parse_mqtt_topic
 from runtime.settings import load_settings
@@ -24,7 +24,6 @@ def test_instants_go_both_ways_without_loss(ms: int) -> None:
 def test_instants_are_written_in_chinas_time() -> None:
     assert iso(datetime(2026, 11, 21, 4, 0, tzinfo=UTC)) == "2026-11-21T12:00:00+08:00"
     assert iso(datetime(2026, 11, 21, 4, 0, 0, 5000, tzinfo=UTC)) == "2026-11-21T12:00:00.005+08:00"
-    assert local_date(to_ms(datetime(2026, 11, 20, 16, 0, tzinfo=UTC))) == "2026-11-21"
 
 
 def test_topics_go_both_ways() -> None:
