@@ -74,8 +74,7 @@ def timed(name: str, readings: int, work: Callable[[], int]) -> None:
 
 def engine_columns(sites: dict[str, Site], batches: list[Columns]) -> int:
     engine = Engine(standard_packs(), sites)
-    for name in sites:
-        engine.device_index(name)
+    engine.device_numbers(sites)
     return sum(len(engine.push_columns(batch)) for batch in batches) + len(engine.finish())
 
 
