@@ -4,6 +4,7 @@ The law of this file: a case moves only along ``TRANSITIONS``; whoever changes a
 asks ``check_transition`` first and writes the change as an event.
 """
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final
 
@@ -30,7 +31,7 @@ class Nuisance(StrEnum):
     NOISE = "noise"  # 噪声
 
 
-_NUISANCES: Final = {
+NUISANCES: Final[Mapping[str, Nuisance]] = {
     "oil_fume": Nuisance.FUME,
     "fume_pm": Nuisance.FUME,
     "nmhc": Nuisance.FUME,
@@ -40,6 +41,7 @@ _NUISANCES: Final = {
     "noise": Nuisance.NOISE,
     "noise_max": Nuisance.NOISE,
 }
+"""Factor → the nuisance that its exceedance is."""
 
 
 def nuisance(factor: str) -> Nuisance:
@@ -48,7 +50,7 @@ def nuisance(factor: str) -> Nuisance:
     Raises:
         KeyError: the factor has no limit and so no nuisance.
     """
-    return _NUISANCES[factor]
+    return NUISANCES[factor]
 
 
 OPEN_STATES: Final = frozenset(

@@ -1,7 +1,8 @@
 """Context series in the database: stored by imports, read by rules as they arrive."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
+from typing import Any
 
 from domain.context import ContextValue
 from domain.instant import from_ms
@@ -47,14 +48,22 @@ async def context_since(pool: Pool, stored_at: datetime | None) -> tuple[list[Co
     since = stored_at or from_ms(0)
     async with transaction(pool) as connection:
         rows = await (await connection.execute(query, (since,))).fetchall()
-    values = [
-        ContextValue(
-            series=row["series"],
-            area=row["area"],
-            at=row["at"],
-            value=row["value"],
-            primary=None if row["primary"] is None else tuple(row["primary"]),
-        )
-        for row in rows
-    ]
-    return values, max([since, *(row["stored_at"] for row in rows)])
+    return [_value(row) for row in rows], max([since, *(row["stored_at"] for row in rows)])
+
+
+async def context_between(pool: Pool, start: datetime, end: datetime) -> list[ContextValue]:
+    """The hours that begin in ``[start, end)``."""
+    query = 'SELECT series, area, at, value, "primary" FROM context WHERE at >= %s AND at < %s'
+    async with transaction(pool) as connection:
+        rows = await (await connection.execute(query, (start, end))).fetchall()
+    return [_value(row) for row in rows]
+
+
+def _value(row: Mapping[str, Any]) -> ContextValue:
+    return ContextValue(
+        series=row["series"],
+        area=row["area"],
+        at=row["at"],
+        value=row["value"],
+        primary=None if row["primary"] is None else tuple(row["primary"]),
+    )
