@@ -15,7 +15,7 @@ _EXCEED: Final = VERDICTS.index(Verdict.EXCEED)
 _PASS: Final = VERDICTS.index(Verdict.PASS)
 
 _AT_ONCE: Final = 250
-"""Devices whose windows are structs at the same time: a bad month of a thousand has some gigabytes of them."""
+"""Devices whose windows are structs at a time: a bad month of a thousand devices has a million of them."""
 
 _Awaited = dict[Limit, npt.NDArray[np.int64]]
 _Telling = dict[Limit, list[Judged]]
