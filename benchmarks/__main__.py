@@ -7,7 +7,8 @@ import platform
 import sys
 
 NAMES = ("engine", "hj212", "door", "writer", "ledger")
-"""In the order in which they run. Not among them, because they take minutes: ``devices``, ``crowd``."""
+"""In the order in which they run. Not among them, because they take minutes: ``devices``, ``crowd``,
+``backtest``."""
 
 
 def main(words: list[str]) -> None:

@@ -31,7 +31,7 @@ _FILL = """
 """
 
 
-async def fill(
+async def fill(  # noqa: PLR0917 - a row reads like a table
     bench: Bench, device: str, start: datetime, minutes: int, value: float, flag: str = "N"
 ) -> None:
     """A reading a minute; what was there before is another one."""
@@ -98,9 +98,9 @@ async def test_the_national_limit_becomes_that_of_the_programme(evenings: Bench,
             "episodes_before": 1, "episodes_after": 3,
             "notices_before": 1, "notices_after": 2,
         },
-        {"line": "squad_night", "squad": "chengdong", "night": "2026-11-01", "notices_before": 0, "notices_after": 1},
-        {"line": "squad_night", "squad": "chengdong", "night": "2026-11-02", "notices_before": 1, "notices_after": 1},
-        {"line": "squad_night", "squad": "supervision", "night": "2026-11-01", "notices_before": 0, "notices_after": 1},
+        night("chengdong", "2026-11-01", 0, 1),
+        night("chengdong", "2026-11-02", 1, 1),
+        night("supervision", "2026-11-01", 0, 1),
     ]  # fmt: skip
     assert totals.pop("seconds") > 0
     assert totals == {
@@ -112,6 +112,11 @@ async def test_the_national_limit_becomes_that_of_the_programme(evenings: Bench,
         "before": sums(exceedances=2, passes=160 + 1 + 2, sites_exceeding=1, episodes=1, notices=1),
         "after": sums(exceedances=7, passes=156 + 1 + 1, sites_exceeding=2, episodes=4, notices=3),
     }
+
+
+def night(squad: str, day: str, before: int, after: int) -> dict[str, object]:
+    told = {"notices_before": before, "notices_after": after}
+    return {"line": "squad_night", "squad": squad, "night": day} | told
 
 
 def sums(**counts: int) -> dict[str, int]:
@@ -139,17 +144,17 @@ async def test_another_window_and_a_pack(evenings: Bench) -> None:
 
 
 async def test_the_citys_hours_count(bench: Bench) -> None:
-    """PM10 of 260: less the city's 190 it passes, at a limit of 60 it exceeds; without the city nobody knows."""
+    """PM10 of 260 less the city's 190 passes, and exceeds a limit of 60; without the city nobody knows."""
     async with transaction(bench.pool) as connection:
         await connection.execute(_FILL, ("pm10", 260.0, "N", NIGHT, NIGHT + 120 * MINUTE, "g1"))
         await connection.execute(
             "INSERT INTO context (series, area, at, value) VALUES ('city.pm10', '3206', %s, 190)", (NIGHT,)
         )
     _, lines, _ = await backtest(bench, "--set", "DB32/4437-2022:pm10.limit=60")
-    (site, night, totals) = lines
+    (site, evening, totals) = lines
     assert (site["site"], site["squad"]) == ("ximalu", "chongchuan")  # the nearer squad is off duty
     assert (site["exceedances_before"], site["exceedances_after"]) == (0, 1)
-    assert (night["night"], night["notices_after"]) == ("2026-11-01", 1)
+    assert (evening["night"], evening["notices_after"]) == ("2026-11-01", 1)
     assert (totals["before"]["passes"], totals["before"]["indeterminate"]) == (1, 1)
     assert (totals["after"]["passes"], totals["after"]["indeterminate"]) == (0, 1)
 

@@ -195,7 +195,7 @@ def episodes(series, rule: EpisodeRule):
 
 
 def brief(episode):
-    """All but whether it is over, which windows that lack samples may tell, and the start of the next tells too."""
+    """All but whether it is over: a long silence says so too, and is not kept."""
     return (
         episode.device, episode.limit, episode.started_at, episode.ended_at, episode.n_exceed, episode.peak,
         str(episode.episode_id),
