@@ -14,6 +14,7 @@ from typing import Final
 from alerts.route import Post
 from alerts.store.grid import way_up
 from domain.episode import Episode, EpisodeRule, fold
+from domain.errors import ConfigError
 from domain.evaluation import Verdict
 from domain.instant import CHINA, to_ms
 from domain.site import Device
@@ -120,12 +121,19 @@ async def run_backtest(pool: Pool, plan: Plan, progress: Progress = lambda _: No
     """Judge what is stored; nothing is written.
 
     Raises:
+        ConfigError: no device is meant.
         Unavailable: the database is away.
     """
     began = time.perf_counter()
     devices = {name: one for name, one in (await load_devices(pool)).items() if plan.includes(one)}
+    if not devices:
+        limited = ", ".join(plan.factors)
+        raise ConfigError(
+            f"no device to judge: none stands where --site and --area say and {limited} can be limited"
+        )
     spans = list(days(plan.first, plan.last))
-    context = SettledContext(await context_between(pool, spans[0][0], spans[-1][1]))
+    async with transaction(pool) as connection:
+        context = SettledContext(await context_between(connection, spans[0][0], spans[-1][1]))
     result = Result(devices)
     groups = list(portions(list(devices.values()), len(plan.factors)))
     for done, group in enumerate(groups):

@@ -1,12 +1,12 @@
 """Context series in the database: stored by imports, read by rules as they arrive."""
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from domain.context import ContextValue
 from domain.instant import from_ms
-from runtime.database import Pool, transaction
+from runtime.database import Connection, Pool, transaction
 
 
 async def store_context(pool: Pool, values: Iterable[ContextValue]) -> int:
@@ -51,11 +51,10 @@ async def context_since(pool: Pool, stored_at: datetime | None) -> tuple[list[Co
     return [_value(row) for row in rows], max([since, *(row["stored_at"] for row in rows)])
 
 
-async def context_between(pool: Pool, start: datetime, end: datetime) -> list[ContextValue]:
-    """The hours that begin in ``[start, end)``."""
-    query = 'SELECT series, area, at, value, "primary" FROM context WHERE at >= %s AND at < %s'
-    async with transaction(pool) as connection:
-        rows = await (await connection.execute(query, (start, end))).fetchall()
+async def context_between(connection: Connection, since: datetime, until: datetime) -> list[ContextValue]:
+    """The hours that overlap ``[since, until)``, of every series and area."""
+    query = 'SELECT series, area, at, value, "primary" FROM context WHERE at > %s AND at < %s'
+    rows = await (await connection.execute(query, (since - timedelta(hours=1), until))).fetchall()
     return [_value(row) for row in rows]
 
 

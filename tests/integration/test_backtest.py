@@ -172,6 +172,7 @@ async def test_nothing_stored_is_said(bench: Bench) -> None:
         (("--set", "oil_fum.limit=1"), "nothing limits 'oil_fum'"),
         (("--set", "oil_fume.limit=1", "--to", "2026-10-31"), "--to 2026-10-31 is before --from 2026-11-01"),
         (("--set", "oil_fume.limit=1", "--from", "yesterday"), "--from 'yesterday' is no day"),
+        (("--set", "oil_fume.limit=1", "--site", "ximalu"), "no device to judge"),  # a construction site
         (("--window", "90s"), "windows are whole minutes"),
         (("--window", "7min"), "do not divide the day"),
     ],
