@@ -9,7 +9,8 @@ import msgspec
 from alerts.notice import Recipient
 from alerts.rehearsal import Told, first_notices
 from alerts.route import Post, responsible
-from app.backtest import Plan, Result, Side
+from app.backtest import Result, Side
+from app.backtest_plan import Plan
 from domain.evaluation import Verdict
 
 

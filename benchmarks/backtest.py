@@ -8,21 +8,20 @@ with its key; more than 10 GB of them are refused. The COPY sends a row a readin
 arrays (runtime/readings.py).
 """
 
-import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from datetime import date, datetime, timedelta
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 from psycopg import sql
 
-from app.backtest import Plan, days, portions, run_backtest, ways_up
+from app.backtest import run_backtest, ways_up
+from app.backtest_plan import Plan, days, portions
 from app.difference import difference
 from benchmarks.figures import Stopwatch, Took, tell
+from benchmarks.memory import watched
 from benchmarks.town import servers
 from domain.episode import EpisodeRule
 from ingest.copy_rows import READINGS as COLUMNS
@@ -143,39 +142,6 @@ async def whole(pool: Pool, plan: Plan) -> int:
     lines = list(difference(plan, result, await ways_up(pool, sites), timedelta(hours=12)))
     print(f"  {lines[-1]}")
     return len(lines)
-
-
-@asynccontextmanager
-async def watched(server: int) -> AsyncIterator[None]:
-    """Tell the highest memory of this process, and of a server's processes without what they share."""
-    _forget_highest()
-    most = 0.0
-
-    async def look() -> None:
-        nonlocal most
-        while True:
-            most = max(most, own_memory_mb(server))
-            await asyncio.sleep(0.2)
-
-    looking = asyncio.create_task(look())
-    yield
-    looking.cancel()
-    print(f"  memory at most: {_status_mb('self', 'VmHWM'):.0f} MB here, {most:.0f} MB of the server's own")
-
-
-def _forget_highest() -> None:
-    Path("/proc/self/clear_refs").write_text("5", "utf-8")
-
-
-def own_memory_mb(parent: int) -> float:
-    """Memory that a server's child processes share with nobody, MiB."""
-    children = Path(f"/proc/{parent}/task/{parent}/children").read_text("utf-8").split()
-    return sum(_status_mb(child, "RssAnon") for child in children)
-
-
-def _status_mb(process: str, name: str) -> float:
-    lines = Path(f"/proc/{process}/status").read_text("utf-8").splitlines()
-    return sum(int(line.split()[1]) for line in lines if line.startswith(f"{name}:")) / 1024
 
 
 async def main(span_days: int = 3, devices: int = 2_000, runs: int = 1) -> None:

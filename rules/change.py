@@ -100,16 +100,26 @@ def _check_one(change: Change, pack: Pack) -> None:
 
 
 def _changed(pack: Pack, changes: Sequence[Change], window_minutes: int | None) -> Pack:
-    limits = []
-    for limit in pack.limit:
-        mine = [change for change in changes if change.concerns(pack, limit)]
-        update: dict[str, float] = {_KEYS[change.key]: change.value for change in mine}
-        if window_minutes is not None and (mine or not changes):
-            update["window_minutes"] = window_minutes
-        limits.append(limit.model_dump() | update)
     try:
-        return Pack.model_validate(pack.model_dump() | {"limit": limits})
+        limits = tuple(_limit(limit, _update(pack, limit, changes, window_minutes)) for limit in pack.limit)
     except ValidationError as error:
         first = error.errors()[0]
         said = first.get("ctx", {}).get("error", first["msg"])
         raise ConfigError(f"{pack.standard}, changed: {said}") from error
+    return pack.model_copy(update={"limit": limits})
+
+
+def _update(
+    pack: Pack, limit: LimitEntry, changes: Sequence[Change], window_minutes: int | None
+) -> dict[str, float]:
+    """Key of the pack → what it says now."""
+    mine = [change for change in changes if change.concerns(pack, limit)]
+    update: dict[str, float] = {_KEYS[change.key]: change.value for change in mine}
+    if window_minutes is not None and (mine or not changes):
+        update["window_minutes"] = window_minutes
+    return update
+
+
+def _limit(limit: LimitEntry, update: Mapping[str, float]) -> LimitEntry:
+    """A limit with other figures, checked as if it were read from a file."""
+    return LimitEntry.model_validate({**limit.model_dump(), **update}) if update else limit

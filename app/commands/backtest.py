@@ -22,8 +22,9 @@ from rich.progress import (
 from rich.table import Table
 
 from alerts.policy import Policy
-from app.backtest import Plan, run_backtest, ways_up
 from app.backtest import Progress as Tell
+from app.backtest import run_backtest, ways_up
+from app.backtest_plan import Plan
 from app.commands.lines import table
 from app.commands.span import parse_span
 from app.difference import Line, NightLine, SiteLine, Totals, difference

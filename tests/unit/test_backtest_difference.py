@@ -10,7 +10,8 @@ import pytest
 
 from alerts.rehearsal import first_notices
 from alerts.route import SUPERVISION, Post
-from app.backtest import Plan, Result, Side
+from app.backtest import Result, Side
+from app.backtest_plan import Plan
 from app.difference import NightLine, SiteLine, Totals, difference
 from domain.case import Nuisance
 from domain.episode import Episode, EpisodeRule, EpisodeState

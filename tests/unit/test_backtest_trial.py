@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.backtest import days, portions
+from app.backtest_plan import days, portions
 from domain.context import ContextValue
 from domain.episode import EpisodeRule, fold
 from domain.errors import ConfigError
