@@ -40,6 +40,8 @@ LEVELS = {"noise": (53.5, 3.0), "noise_max": (60.0, 3.2), "pm10": (65.0, 30.0), 
 CHANGES = ("noise_night.limit=54", "noise_night_max.limit=68", "pm10.limit=70", "tsp.limit=400")
 MINUTES = 10
 """In a batch of the writer."""
+Work = Callable[[], Awaitable[int]]
+
 ROW_BYTES = 110
 MOST_BYTES = 10 * 10**9
 
@@ -160,7 +162,7 @@ async def main(span_days: int = 3, devices: int = 2_000, runs: int = 1) -> None:
         began = time.perf_counter()
         await fill(pool, timedelta(days=span_days), start)
         print(f"  {readings} readings, filled in {time.perf_counter() - began:.0f} s", flush=True)
-        kinds: dict[str, Callable[[], Awaitable[int]]] = {
+        kinds: dict[str, Work] = {
             "COPY, a row a reading, thrown away": partial(rows_copied, pool, start, end),
             "fetched as arrays, thrown away": partial(arrays_fetched, pool, plan),
             "back-test, two sets of packs": partial(whole, pool, plan),
