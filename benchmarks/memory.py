@@ -35,5 +35,9 @@ def own_memory_mb(parent: int) -> float:
 
 
 def _status_mb(process: str, name: str) -> float:
-    lines = Path(f"/proc/{process}/status").read_text("utf-8").splitlines()
+    """A figure of a process, MiB; 0 for one that has just ended."""
+    try:
+        lines = Path(f"/proc/{process}/status").read_text("utf-8").splitlines()
+    except (FileNotFoundError, ProcessLookupError):
+        return 0.0
     return sum(int(line.split()[1]) for line in lines if line.startswith(f"{name}:")) / 1024
