@@ -110,7 +110,7 @@ class Columns:
                 yield factor, order[begin:end]
 
     def plausible(self, factor: Factor, where: Positions) -> Positions:
-        """Without readings with flag N outside their factor's plausible range (NaN too): ingest refuses such."""
+        """Without readings flagged N beyond their plausible range (NaN too): ingest refuses such."""
         value = self.value[where]
         with np.errstate(invalid="ignore"):
             fine = (value >= factor.low) & (value <= factor.high)

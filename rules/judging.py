@@ -112,7 +112,7 @@ class Judge:
 
 
 def _plain(findings: Findings, limit: Limit, alike: _Alike, n_expected: int) -> npt.NDArray[np.bool_]:
-    """``rules.verdict.judge`` as columns, without adjustments and notes; which windows have enough samples."""
+    """``rules.verdict.judge`` as columns, without adjustments and notes; who has enough samples."""
     share = limit.share
     enough: npt.NDArray[np.bool_] = alike.n_valid * share.denominator >= n_expected * share.numerator
     enough &= n_expected > 0

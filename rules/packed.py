@@ -5,7 +5,6 @@ distances from it, and the steps in the narrowest type. A window's instants, a m
 each, figures of two decimals two, a column that is the same everywhere nothing at all.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -49,7 +48,7 @@ class PackedRows:
 
 def packed(rows: Rows) -> PackedRows:
     """Pack rows, at least one."""
-    columns: Sequence[Ints] = (rows.device, rows.at, rows.micro, rows.flag)
+    columns: tuple[Ints, ...] = (rows.device, rows.at, rows.micro, rows.flag)
     return PackedRows(tuple(map(_pack, columns)), len(rows))
 
 

@@ -29,7 +29,7 @@ class Revised(NamedTuple):
 
 
 class _Before(NamedTuple):
-    """Parallel to fresh findings: the last revision (0 if none), whether it says the same, whether it was final."""
+    """Parallel to fresh findings: the last revision (0 if none), and whether it was the same or final."""
 
     revision: npt.NDArray[np.int32]
     same: npt.NDArray[np.bool_]
