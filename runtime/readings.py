@@ -1,9 +1,9 @@
 """Stored readings of many points, a span of time at a time, in columns.
 
-COPY sends a message a row, which costs its reader half a microsecond. So the server gathers each
-point's readings of a factor into arrays: one message is a point's day. It scans a span once, in the
-order in which it lies on disk, whatever the points and factors, and keeps some 40 bytes a reading
-until the scan is over: ask for a few million readings at a time.
+COPY sends a message a row, which costs its reader more than judging it. So the server gathers each
+point's readings of a factor into arrays: one message is a point's day. For many points it walks the
+primary key and gathers as it goes; if its planner prefers to hash them it keeps some 40 bytes a reading
+until the scan is over, so ask for a few million readings at a time.
 
 The format is described in PostgreSQL's manual under COPY and in the source of ``array_send``:
 numbers are big-endian, each field and each element follows its length.
@@ -34,8 +34,8 @@ _QUERY: Final = """
         GROUP BY point_id, factor
     ) TO STDOUT (FORMAT BINARY)
 """
-# The groups are all met in the first minutes of a span and hashed; at the default of 4 MB some of them
-# would go by way of the disk. One process of the server is enough: others want to work too.
+# Should the groups be hashed: at the default of 4 MB most of them would go by way of the disk.
+# One process of the server is enough: others want to work too.
 _MANNERS: Final = "SET LOCAL work_mem = '64MB'; SET LOCAL max_parallel_workers_per_gather = 0"
 
 _SIGNATURE: Final = b"PGCOPY\n\xff\r\n\x00"
