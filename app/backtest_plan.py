@@ -11,7 +11,7 @@ from domain.site import Device
 from rules.backtest import Packs
 
 AT_ONCE: Final = 6_000_000
-"""Readings fetched at once: some 250 MB here, and as much at the server if it hashes them."""
+"""Readings fetched at once: some 250 MB."""
 
 _DAY: Final = timedelta(days=1)
 

@@ -1,9 +1,7 @@
 """Stored readings of many points, a span of time at a time, in columns.
 
 COPY sends a message a row, which costs its reader more than judging it. So the server gathers each
-point's readings of a factor into arrays: one message is a point's day. For many points it walks the
-primary key and gathers as it goes; if its planner prefers to hash them it keeps some 40 bytes a reading
-until the scan is over, so ask for a few million readings at a time.
+point's readings of a factor into arrays, as it walks the primary key: one message is a point's day.
 
 The format is described in PostgreSQL's manual under COPY and in the source of ``array_send``:
 numbers are big-endian, each field and each element follows its length.
@@ -29,14 +27,17 @@ _QUERY: Final = """
                array_agg(at) FILTER (WHERE flag = %(saturated)s),
                array_agg(at) FILTER (WHERE flag <> %(normal)s AND flag <> %(saturated)s)
         FROM readings
-        WHERE point_id = ANY(%(points)s) AND factor = ANY(%(factors)s)
+        WHERE point_id = ANY(%(points)s::int4[]) AND factor = ANY(%(factors)s)
           AND at >= %(start)s AND at < %(end)s
         GROUP BY point_id, factor
     ) TO STDOUT (FORMAT BINARY)
 """
-# Should the groups be hashed: at the default of 4 MB most of them would go by way of the disk.
-# One process of the server is enough: others want to work too.
-_MANNERS: Final = "SET LOCAL work_mem = '64MB'; SET LOCAL max_parallel_workers_per_gather = 0"
+# The primary key has the readings of a group together and in order: nothing is kept but one group, and
+# what is not asked for is not read. One process of the server is enough: others want to work too.
+_MANNERS: Final = (
+    "SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off;"
+    " SET LOCAL max_parallel_workers_per_gather = 0"
+)
 
 _SIGNATURE: Final = b"PGCOPY\n\xff\r\n\x00"
 _FIELDS: Final = Struct(">h")
