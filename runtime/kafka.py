@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
+import msgspec
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import (
@@ -39,8 +40,7 @@ _LOST_PARTITION: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(msgspec.Struct, frozen=True, gc=False):
     """One record of a topic, with its place in the log."""
 
     partition: int
@@ -52,8 +52,14 @@ class Record:
 Batch = dict[int, list[Record]]
 """Partition → its records, in the order of the log."""
 
+
 Place = tuple[str, int]
 """A topic and a partition of it."""
+
+
+def records_of(batch: Batch) -> list[Record]:
+    """A batch's records, partition by partition."""
+    return [record for records in batch.values() for record in records]
 
 
 @lru_cache(maxsize=1 << 16)
