@@ -119,13 +119,14 @@ def _raw(pool: Pool, register: Register, sent: list[Report], tables: Mapping[str
 
 def _in_key_order(register: Register, sent: list[Report]) -> dict[str, bytes]:
     """The rows of both tables, point by point and factor by factor."""
-    points: dict[int, list[Report]] = {}
+    devices: dict[str, list[Report]] = {}
     for report in sent:
-        points.setdefault(register.devices[report.device].point_id, []).append(report)
+        devices.setdefault(report.device, []).append(report)
+    points = {name: register.devices[name].point_id for name in devices}
     nowhere = Record(0, 0, b"", 0)
     packed = [
-        (pack(arrivals([nowhere] * len(found), found, [point] * len(found))), np.ones(len(found), bool))
-        for point, found in sorted(points.items())
+        (pack(arrivals([nowhere] * len(found), found, points)), np.ones(len(found), bool))
+        for _, found in sorted(devices.items(), key=lambda one: points[one[0]])
     ]
     return {
         "reports": b"".join([BEGIN, *(one for rows, every in packed for one in rows.of_reports(every)), END]),

@@ -65,20 +65,27 @@ def pack(batch: Arrivals) -> Rows:
 
 
 def _readings(batch: Arrivals) -> list[tuple[npt.NDArray[np.void], npt.NDArray[np.intp]]]:
-    numbers: dict[str, int] = {}
-    factor = np.array(
-        [numbers.setdefault(name, len(numbers)) for one in batch.report for name in one.readings]
-    )
-    value = np.fromiter(
-        chain.from_iterable(one.readings.values() for one in batch.report), float, len(factor)
-    )
-    line = np.repeat(np.arange(len(batch)), [len(one.readings) for one in batch.report])
-    flag = _flags(batch.report, len(factor))
+    numbers = {name: number for number, name in enumerate(dict.fromkeys(chain.from_iterable(batch.layouts)))}
+    line, factor = _places(batch, numbers)
+    value = np.fromiter(chain.from_iterable(one.readings.values() for one in batch.report), float, len(line))
+    flag = _flags(batch.report, len(line))
     found = []
     for name, number in numbers.items():
-        mine = factor == number
+        mine = np.flatnonzero(factor == number)
         found.append((_of_factor(name, batch, line[mine], value[mine], flag[mine]), line[mine]))
     return found
+
+
+def _places(batch: Arrivals, numbers: Mapping[str, int]) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    """Whose report's number and which factor's each reading is, in the order of reports and readings."""
+    size = np.array([len(factors) for factors in batch.layouts], np.intp)[batch.layout]
+    begin = np.cumsum(size) - size
+    factor = np.empty(int(size.sum()), np.intp)
+    for layout, factors in enumerate(batch.layouts):
+        mine = begin[batch.layout == layout]
+        for place, name in enumerate(factors):
+            factor[mine + place] = numbers[name]
+    return np.repeat(np.arange(len(batch)), size), factor
 
 
 def _flags(reports: Sequence[Report], size: int) -> npt.NDArray[np.bytes_]:

@@ -54,7 +54,7 @@ def _firsts(batch: Arrivals) -> Mask:
 def _bring_more(batch: Arrivals, first: Mask) -> Mask:
     """Which reports have factors that the first of their instant has not."""
     heads = np.flatnonzero(first)[np.cumsum(first) - 1]
-    more: Mask = batch.shape != batch.shape[heads]
+    more: Mask = batch.layout != batch.layout[heads]
     for line in np.flatnonzero(more).tolist():
         more[line] = not batch.report[line].readings.keys() <= batch.report[heads[line]].readings.keys()
     return more
@@ -83,27 +83,18 @@ def count(batch: Arrivals, stored: Mask) -> Counts:
         batch: the reports.
         stored: which of them the batch has added to the table; the others had come before.
     """
-    names, device = _devices(batch)
     hours, hour = np.unique(batch.at_us // HOUR_US, return_inverse=True)
-    places, place = np.unique(device * len(hours) + hour, return_inverse=True)
+    places, place = np.unique(batch.device * len(hours) + hour, return_inverse=True)
     new = np.bincount(place[stored], minlength=len(places))
     again = np.bincount(place[~stored], minlength=len(places))
     return {
-        (names[at // len(hours)], int(hours[at % len(hours)]) * HOUR_US): (one, other)
+        (batch.devices[at // len(hours)], int(hours[at % len(hours)]) * HOUR_US): (one, other)
         for at, one, other in zip(places.tolist(), new.tolist(), again.tolist(), strict=True)
     }
 
 
 def newest(batch: Arrivals) -> dict[str, int]:
     """Device → its newest measuring time in the batch, µs since 2000."""
-    names, device = _devices(batch)
-    found = np.full(len(names), np.iinfo(np.int64).min)
-    np.maximum.at(found, device, batch.at_us)
-    return dict(zip(names, found.tolist(), strict=True))
-
-
-def _devices(batch: Arrivals) -> tuple[list[str], Int64s]:
-    """The batch's devices, and which of them sent each report."""
-    numbers: dict[str, int] = {}
-    device = np.array([numbers.setdefault(one.device, len(numbers)) for one in batch.report], np.int64)
-    return list(numbers), device
+    found = np.full(len(batch.devices), np.iinfo(np.int64).min)
+    np.maximum.at(found, batch.device, batch.at_us)
+    return dict(zip(batch.devices, found.tolist(), strict=True))

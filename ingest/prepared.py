@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import compress
 
 from domain.codec import decode_report
 from domain.report import Report
@@ -36,9 +37,8 @@ def prepare(batch: Batch, devices: Mapping[str, Device]) -> Prepared:
     """
     records = records_of(batch)
     reports = [decode_report(record.value) for record in records]
-    stray = [both for both in zip(records, reports, strict=True) if both[1].device not in devices]
-    if stray:
-        known = [both for both in zip(records, reports, strict=True) if both[1].device in devices]
-        records, reports = [record for record, _ in known], [report for _, report in known]
-    columns = arrivals(records, reports, (devices[report.device].point_id for report in reports))
+    points = {name: devices[name].point_id for name in {one.device for one in reports} & devices.keys()}
+    known = [report.device in points for report in reports]
+    stray = [both for both, mine in zip(zip(records, reports, strict=True), known, strict=True) if not mine]
+    columns = arrivals(list(compress(records, known)), list(compress(reports, known)), points)
     return Prepared(batch, columns, pack(columns), stray)

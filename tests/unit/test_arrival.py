@@ -25,7 +25,7 @@ def report(minute: int, point: int = 1, **readings: float) -> Report:
 def arrived(*reports: Report) -> Arrivals:
     """The reports of devices ``d1``, ``d2`` … as they came; each stands at the point of its number."""
     records = [Record(0, offset, b"", 0) for offset in range(len(reports))]
-    return arrivals(records, reports, [int(one.device[1:]) for one in reports])
+    return arrivals(records, reports, {one.device: int(one.device[1:]) for one in reports})
 
 
 def lines(mask: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> list[int]:
@@ -138,6 +138,13 @@ def test_rows_come_factor_by_factor_for_the_reports_that_are_wanted() -> None:
     chosen = b"".join(pack(batch).of_readings(np.array([False, True, True])))
     dust, noise = arrived(report(1, tsp=2), report(2, tsp=3)), arrived(report(1, noise=51))
     assert chosen == of_readings(dust) + of_readings(noise)
+
+
+def test_readings_in_another_order_are_rows_of_the_same_factors() -> None:
+    batch = arrived(report(0, tsp=1, noise=50), report(1, noise=51, tsp=2))
+    assert of_readings(batch) == of_readings(arrived(report(0, tsp=1), report(1, tsp=2))) + of_readings(
+        arrived(report(0, noise=50), report(1, noise=51))
+    )
 
 
 def test_a_report_of_nobody_in_the_register_is_set_apart() -> None:
