@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from typing import Final
 
 import structlog
 
@@ -25,6 +26,9 @@ from runtime.register import Register
 from runtime.settings import Settings
 
 log = structlog.get_logger()
+
+_GATHER_MS: Final = 200
+"""A transaction costs the writer about as much as a hundred reports do."""
 
 
 async def run_ingest(settings: Settings) -> None:
@@ -106,6 +110,8 @@ async def run_writer_service(settings: Settings) -> None:
         async def start_at(_stream: Stream, places: Iterable[Place]) -> Mapping[Place, int]:
             return await start_offsets(pool, CONSUMER, places)
 
-        async with open_stream(settings.kafka, TOPICS, "yanchen-writer", start_at) as stream:
+        async with open_stream(
+            settings.kafka, TOPICS, "yanchen-writer", start_at, gather_ms=_GATHER_MS
+        ) as stream:
             log.info("writer_started")
             await run_writer(pool, stream, register)
