@@ -42,6 +42,9 @@ def add(  # noqa: PLR0917 - a command's options
     protocol: Annotated[Protocol, typer.Option(help="what it speaks")] = Protocol.MQTT,
     interval: Annotated[str, typer.Option(help="reporting interval")] = "60s",
     vendor: Annotated[str | None, typer.Option(help="vendor map: layers joined by +")] = None,
+    crc_rule: Annotated[
+        list[str] | None, typer.Option(help="HJ 212 checksum rule that it may use; repeatable, none is any")
+    ] = None,
     model: Annotated[str, typer.Option(help="maker and model")] = "",
     hj212_password: Annotated[str | None, typer.Option(help="the HJ 212 PW it must send")] = None,
     mqtt_password: Annotated[str | None, typer.Option(help="its MQTT password; made if left out")] = None,
@@ -54,6 +57,7 @@ def add(  # noqa: PLR0917 - a command's options
         interval_s=round(parse_span(interval).total_seconds()),
         password=hj212_password,
         vendor=vendor,
+        crc_rules=tuple(crc_rule) if crc_rule else None,
         model=model,
         mqtt_password=mqtt_password,
     )

@@ -135,6 +135,7 @@ class Door:
         if device and device.crc_rules is not None and crc_rule not in device.crc_rules:
             allowed = ", ".join(sorted(device.crc_rules)) or "none"
             sentence = f"its checksum is right by rule {crc_rule!r}, but {name!r} may use {allowed} only"
+            sentence += "; if that is how it counts, add the rule to its crc_rules in the register"
             raise Rejected(Reason.BAD_CRC, sentence, name)
         expected = device.password if device else None
         if expected is not None and not compare_digest(
