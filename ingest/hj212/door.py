@@ -18,7 +18,7 @@ from ingest.hj212.decode import AVERAGED, Decoded, decode_message
 from ingest.hj212.frame import Frame, Refused
 from ingest.hj212.framer import Framer
 from ingest.hj212.message import Message, parse
-from ingest.hj212.packets import Packet, Packets
+from ingest.hj212.packets import Packet, Packets, borrow, told_in_front
 from ingest.hj212.vendor_map import VendorMap, vendor_map
 
 STORED: Final = frozenset({"2011", "2021", "2051"})
@@ -91,7 +91,10 @@ class Door:
             return Taken(Admitted(rejected=(inbound.refuse(error),)), answers)
         if message.part is None:
             return Taken(self._admit(decoded, inbound), _sent(reply), self._known(message))
-        ready = packets.add(Packet(decoded, inbound, reply), inbound.received_at)
+        packet = Packet(decoded, inbound, reply)
+        if at := told_in_front(frame.prefix):
+            packet = borrow(packet, at)
+        ready = packets.add(packet, inbound.received_at)
         return Taken(
             merge(self._admit(packet.decoded, packet.inbound) for packet in ready),
             tuple(answer for packet in ready for answer in _sent(packet.answer)),
