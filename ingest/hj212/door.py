@@ -178,8 +178,7 @@ def to_candidate(decoded: Decoded) -> Candidate:
     """The report of a decoded message, to be admitted.
 
     A text that should be a number becomes "not a number", so that admission refuses this
-    reading by name; flags and DataTime are told elsewhere and left out of ``raw``, where a
-    checksum by another rule than the standard's is named.
+    reading by name. In ``raw`` a checksum by another rule than the standard's is named.
 
     Raises:
         Rejected: it has no time, as a platform's request for data has none.

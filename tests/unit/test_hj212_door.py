@@ -58,7 +58,7 @@ def test_a_report_is_admitted_and_answered():
     (report,) = taken.admitted.reports
     assert (report.device, report.readings, report.flags) == ("YC-1", {"tsp": 92, "noise": 50}, {"tsp": "T"})
     assert report.instant == datetime(2026, 1, 1, 4, tzinfo=UTC)
-    assert report.raw == {"a34001-Rtd": "92", "LA-Rtd": "50", "x-Rtd": "1"}
+    assert report.raw == {"a34001-Rtd": "92", "LA-Rtd": "50", "x-Rtd": "1", "a34001-Flag": "T"}
     assert report.source is Source.HJ212
     assert taken.admitted.rejected == ()
     assert taken.answers == (ACK,)
