@@ -17,7 +17,7 @@ class Patience:
 
     Attributes:
         settle: age of a gap's end before the first asking; the device may be sending by itself.
-        reach: gaps that began longer ago than this are left as they are.
+        reach: what lies longer ago than this is left as it is.
         span: longest stretch of one asking; longer gaps are asked for piece by piece, newest first.
         attempts: so many for each stretch.
         pause: wait before the second attempt; doubles with each.
@@ -66,9 +66,11 @@ def gaps(found: Iterable[Gap], now: datetime, patience: Patience | None = None) 
 
 
 def _pieces(gap: Gap, earliest: datetime, span: timedelta) -> set[Stretch]:
-    """Cut where the clock says, so that a gap that shrinks from one side keeps its other pieces."""
+    """Cut where the clock says: a gap that shrinks or sinks out of reach keeps its other pieces."""
     second = timedelta(seconds=1)  # DataTime has no finer unit
-    start, last = max(gap.before_at + second, earliest), gap.after_at - second
+    start, last = gap.before_at + second, gap.after_at - second
+    if start < earliest:
+        start = _next_cut(earliest, span)
     pieces: set[Stretch] = set()
     while start <= last:
         end = min(last, _next_cut(start, span) - second)

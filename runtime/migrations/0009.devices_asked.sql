@@ -6,7 +6,7 @@ ALTER TABLE devices ADD COLUMN crc_rules text[] CHECK (crc_rules <> '{}');  -- n
 -- Make-up requests (补传) for stretches that are still missing (ingest/make_up.py): a restart of ingest
 -- must not begin to count anew.
 CREATE TABLE make_up_asked (
-    device   text NOT NULL REFERENCES devices ON DELETE CASCADE,
+    device   text NOT NULL,
     start_at timestamptz NOT NULL,  -- of the stretch, both ends included
     end_at   timestamptz NOT NULL,
     times    integer NOT NULL,
