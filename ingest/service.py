@@ -13,7 +13,7 @@ from ingest.commands import Patience
 from ingest.gateway import Gateway
 from ingest.hj212.command import Ending
 from ingest.intake import Intake
-from ingest.make_up import Ask, keep_making_up
+from ingest.make_up_rounds import Ask, keep_making_up
 from ingest.members import client_id, subscription
 from ingest.mqtt_door import run_mqtt_door
 from ingest.presence import Presence
@@ -63,7 +63,9 @@ async def run_ingest(settings: Settings) -> None:
             log.info("ingest_started", devices=len(register.devices), hj212_port=settings.ingest.hj212_port)
             tasks.create_task(_keep_register_fresh(register), name="register")
             tasks.create_task(presence.keep(), name="presence")
-            tasks.create_task(keep_making_up(pool, _ask_of(gateway)), name="make-up")
+            tasks.create_task(
+                keep_making_up(pool, _ask_of(gateway), settings.ingest.make_up_every), name="make-up"
+            )
             tasks.create_task(
                 run_mqtt_door(
                     subscriber,
