@@ -14,6 +14,7 @@ from alerts.revision import Judged
 from domain.case import OPEN_STATES, CaseState
 from domain.episode import Episode, EpisodeRule, EpisodeState, fold, identify
 from domain.evaluation import Evaluation, Verdict
+from domain.instant import CHINA
 
 
 class Key(NamedTuple):
@@ -91,6 +92,18 @@ def to_fold(
     return begins
 
 
+def to_read(begins: Mapping[Key, datetime], rule: EpisodeRule) -> dict[Key, datetime]:
+    """From which instant the evaluations are needed: n a day are counted from local midnight on."""
+    return {
+        key: _midnight(begin) if rule.allowed.get((key.standard, key.limit)) else begin
+        for key, begin in begins.items()
+    }
+
+
+def _midnight(at: datetime) -> datetime:
+    return at.astimezone(CHINA).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
 def earliest_of_interest(judged: Iterable[Judged], rule: EpisodeRule) -> datetime:
     """An episode that ended before it has nothing to do with these windows, unless it is open."""
     return min(_row_begin(item.evaluation, rule) for item in judged) - rule.max_gap
@@ -131,7 +144,7 @@ def changes(
     """What to change so that the stored episodes are the fold of the evaluations.
 
     Args:
-        evaluations: all stored ones of the limit from ``begin`` on.
+        evaluations: all stored ones of the limit, from where ``to_read`` said.
         kept: the stored episodes of the limit.
         begin: as ``to_fold`` said; episodes that ended before it stay as they are.
         rule: when an episode begins and ends.
@@ -140,7 +153,7 @@ def changes(
     # An episode whose case is still open keeps its id first, so that the case keeps its episode.
     affected.sort(key=lambda old: (not _is_open(old), old.episode.started_at))
     by_id = {old.episode.episode_id: old for old in affected}
-    folded = identify(fold(evaluations, rule), [old.episode for old in affected])
+    folded = identify(fold(evaluations, rule, begin), [old.episode for old in affected])
     found = [
         change for episode in folded if (change := _compare(episode, by_id.pop(episode.episode_id, None)))
     ]

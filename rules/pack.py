@@ -20,7 +20,15 @@ from rules.overlap import overlaps
 from rules.pack_fault import PackFault, faults_of
 from rules.pack_form import Pack
 
-__all__ = ["Pack", "check_packs", "load_packs", "optional_packs", "parse_pack", "standard_packs"]
+__all__ = [
+    "Pack",
+    "allowances",
+    "check_packs",
+    "load_packs",
+    "optional_packs",
+    "parse_pack",
+    "standard_packs",
+]
 
 
 @dataclass(slots=True)
@@ -110,6 +118,19 @@ def load_packs(extra: Sequence[str] = ()) -> tuple[Pack, ...]:
     shelves = [_shelf(name).sound() for name in extra]
     packs = [*standard_packs(), *(pack for shelf in shelves for pack in shelf.packs)]
     return with_cities(packs, [city for shelf in shelves for _, city in shelf.cities])
+
+
+def allowances(packs: Iterable[Pack]) -> dict[tuple[str, str], int]:
+    """(standard, limit) → exceedances that it allows a device a day, where it allows any.
+
+    Windows are judged one by one; those who join them into episodes count (domain/episode.py).
+    """
+    return {
+        (pack.standard, limit.id): limit.allowed_per_day
+        for pack in packs
+        for limit in pack.limit
+        if limit.allowed_per_day
+    }
 
 
 def check_packs(name: str) -> tuple[list[Pack], list[PackFault]]:

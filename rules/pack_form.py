@@ -53,11 +53,11 @@ class Pack(InForce):
         return self
 
     @model_validator(mode="after")
-    def _no_limit_overrules_another(self) -> Self:
+    def _one_value_a_clause(self) -> Self:
         for one, other in combinations(self.limit, 2):
-            if _differs_in_value_only(one, other) and (days := common_days(self, one, other)):
+            if _same_clause(one, other) and (days := common_days(self, one, other)):
                 raise ValueError(
-                    f"limits {one.id!r} and {other.id!r} differ in nothing but the value, {days}; "
+                    f"limits {one.id!r} and {other.id!r} are one clause with two values, {days}; "
                     "give them other days, hours, sizes, phases or noise_classes, or keep one"
                 )
         return self
@@ -92,7 +92,7 @@ def one_at_a_time(key: str, periods: Sequence[InForce]) -> None:
             )
 
 
-def _differs_in_value_only(one: LimitEntry, other: LimitEntry) -> bool:
-    # Of two limits with different counts a day both are needed: DB31/964-2016 has 2.0 once and 1.0 six times.
-    own = {"id", "value", "clause", "mark", "clause_mark", "window_mark", "in_force_from", "in_force_to"}
+def _same_clause(one: LimitEntry, other: LimitEntry) -> bool:
+    """Whether both are the same clause, for the same sites and times, whatever the value and the days."""
+    own = {"id", "value", "mark", "clause_mark", "window_mark", "in_force_from", "in_force_to"}
     return one.model_dump(exclude=own) == other.model_dump(exclude=own)
