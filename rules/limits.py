@@ -109,13 +109,13 @@ def _limit(pack: Pack, entry: LimitEntry) -> Limit:
         unit=entry.unit,
         share=Fraction(str(entry.valid_share)),
         clause=entry.clause,
-        minutes=_minutes(pack, entry),
+        minutes=minutes_of_day(pack, entry),
         allowed_per_day=entry.allowed_per_day,
         adjustment=entry.adjustment,
     )
 
 
-def _minutes(pack: Pack, entry: LimitEntry) -> frozenset[int] | None:
+def minutes_of_day(pack: Pack, entry: LimitEntry) -> frozenset[int] | None:
     """Starts of windows that lie in the limit's part of the day."""
     if entry.hours:
         return minutes_of(entry.hours)
