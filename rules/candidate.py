@@ -91,4 +91,4 @@ def _let_the_narrowest_win(found: list[Candidate], factor: str) -> None:
         if pack is not winner:
             same = len(pack.area) == len(winner.area)
             why = "is given later for the same area" if same else f"is for the narrower area {winner.area}"
-            found[number] = found[number]._replace(against=f"{winner.standard} {why}")
+            found[number] = found[number]._replace(against=f"{winner.standard} of {winner.file} {why}")

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Self
 from pydantic import Field, field_validator, model_validator
 
 from rules.form import Form, common_days
-from rules.law import Law, law_of
+from rules.law import law_of
 from rules.night import CityNight, Night
 from rules.pack_form import Pack, one_at_a_time
 
@@ -58,38 +58,47 @@ class CityFile(Form):
 def with_cities(packs: Iterable[Pack], cities: Sequence[CityFile]) -> tuple[Pack, ...]:
     """The packs, each followed by the copies that cities make of it.
 
-    Wider areas come first, so that of two standards copied for one city the narrower still wins.
+    Wider areas come first, so that of two standards copied for one city the narrower still wins. A
+    pack that holds beside others is not copied: it would hold twice.
     """
     if not cities:
         return tuple(packs)
     wide_first = sorted(packs, key=lambda pack: len(pack.area))
-    return tuple(each for pack in wide_first for each in (pack, *_copies(pack, cities)))
+    return tuple(each for pack in wide_first for each in _with_copies(pack, cities))
 
 
-def _copies(pack: Pack, cities: Sequence[CityFile]) -> Iterator[Pack]:
+def _with_copies(pack: Pack, cities: Sequence[CityFile]) -> Iterator[Pack]:
     for city in cities:
-        if not city.area.startswith(pack.area):
-            continue
-        local = pack.model_copy(update={"area": city.area, "law": _enforced(pack.law, city)})
-        if local.law != pack.law:
-            yield local
-        if _tells_night(pack, city):
-            for night in city.night:
-                if days := common_days(pack, night):
-                    shifted = Night(start=night.start, end=night.end)
-                    yield local.model_copy(update={"night": shifted} | days.as_keys())
+        if pack.area.startswith(city.area):
+            pack = _enforced(pack, city)
+    yield pack
+    for city in cities if not pack.beside else ():
+        if city.area.startswith(pack.area) or pack.area.startswith(city.area):
+            yield from _copies(pack, city)
+
+
+def _copies(pack: Pack, city: CityFile) -> Iterator[Pack]:
+    """A standard as this city has it: under its own enforcer, then with each of its nights."""
+    local = _enforced(pack, city).model_copy(update={"area": max(pack.area, city.area, key=len)})
+    local = local.read_from(f"{pack.file} ({city.city})")
+    if local.law != pack.law:
+        yield local
+    if _tells_night(pack, city):
+        for night in city.night:
+            if days := common_days(pack, night):
+                shifted = Night(start=night.start, end=night.end)
+                yield local.model_copy(update={"night": shifted} | days.as_keys())
 
 
 def _tells_night(pack: Pack, city: CityFile) -> bool:
-    """Whether it tells day from night, and is not the city's own with a night of its own."""
-    own = pack.area == city.area and "night" in pack.model_fields_set
+    """Whether it tells day from night, and is not a pack of that area with a night of its own."""
+    own = pack.area.startswith(city.area) and "night" in pack.model_fields_set
     return not own and any(limit.period for limit in pack.limit)
 
 
-def _enforced(laws: Sequence[Law], city: CityFile) -> tuple[Law, ...]:
-    return tuple(
-        law.model_copy(update={"enforcer": city.enforcer[law.subject]})
-        if law.subject in city.enforcer
-        else law
-        for law in laws
+def _enforced(pack: Pack, city: CityFile) -> Pack:
+    law = tuple(
+        each.model_copy(update={"enforcer": city.enforcer.get(each.subject, each.enforcer)})
+        for each in pack.law
     )
+    return pack.model_copy(update={"law": law})

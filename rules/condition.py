@@ -50,9 +50,9 @@ def _objection(entry: LimitEntry, key: str, family: Sequence[LimitEntry], site: 
     own = {"sizes": site.size, "phases": site.phase, "noise_classes": site.noise_class}[key]
     if own in every:
         return {} if own in getattr(entry, key) else {entry.id: _is_for(entry, key, f"the site is {own}")}
-    unknown = f"the site's {_ASKED[key]} is not known"
+    unknown = f"the register does not say its {_ASKED[key]}"
     if values != every:
-        return {entry.id: _is_for(entry, key, f"{unknown}, and others have no limit")}
+        return {entry.id: _is_for(entry, key, f"{unknown}, and others of them have no limit")}
     loosest = max(family, key=lambda each: each.value)
     if entry is loosest:
         return {}

@@ -1,5 +1,6 @@
 """What is wrong with a pack file, one line a fault: the file, the key, and what to do about it."""
 
+import reprlib
 from typing import Final
 
 import msgspec
@@ -30,7 +31,14 @@ class PackFault(msgspec.Struct, frozen=True):
 
 def faults_of(error: ValidationError, file: str) -> list[PackFault]:
     """The faults of one file, in the order of its keys."""
-    return [PackFault(file, _key(each), _remedy(each)) for each in error.errors()]
+    errors = error.errors()
+    places = [each["loc"] for each in errors]
+    return [
+        PackFault(file, _key(each), _remedy(each))
+        for each in errors
+        # A list whose only entry is wrong is told to be empty as well: that follows from the entry's fault.
+        if not any(each["loc"] == place[: len(each["loc"])] and each["loc"] != place for place in places)
+    ]
 
 
 def _key(error: ErrorDetails) -> str:
@@ -51,4 +59,4 @@ def _remedy(error: ErrorDetails) -> str:
         case "value_error":
             return str(error["ctx"]["error"])
     message = error["msg"]
-    return f"{message[0].lower()}{message[1:]}, not {error['input']!r}; correct the value"
+    return f"{message[0].lower()}{message[1:]}, not {reprlib.repr(error['input'])}; correct the value"

@@ -47,7 +47,7 @@ def test_fume_quarter_rule() -> None:
         ([2.0] * 5, Outcome.PASS),  # equal passes
         ([2.0, 2.0, 2.0, 2.0, 2.001], Outcome.EXCEED),  # not rounded before it is compared
         ([2.4, 0.6, 2.4, 2.4, 0.6], Outcome.PASS),  # a quarter exactly is valid
-        ([8.0, 1.9, 1.9, 2.0, 2.0], Outcome.RESAMPLE),  # three valid
+        ([8.0, 1.9, 1.9, 2.0, 2.0], Outcome.EXCEED),  # three valid: (8 + 2 + 2) ÷ 3 = 4
         ([9.0, 1.9, 1.9, 1.9, 9.0], Outcome.RESAMPLE),  # two valid
         ([2.0] * 4, Outcome.RESAMPLE),
         ([2.0] * 6, Outcome.RESAMPLE),
