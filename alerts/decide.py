@@ -11,10 +11,10 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from alerts.revision import Judged
+from domain.allowance import midnight_before
 from domain.case import OPEN_STATES, CaseState
 from domain.episode import Episode, EpisodeRule, EpisodeState, fold, identify
 from domain.evaluation import Evaluation, Verdict
-from domain.instant import CHINA
 
 
 class Key(NamedTuple):
@@ -95,13 +95,9 @@ def to_fold(
 def to_read(begins: Mapping[Key, datetime], rule: EpisodeRule) -> dict[Key, datetime]:
     """From which instant the evaluations are needed: n a day are counted from local midnight on."""
     return {
-        key: _midnight(begin) if rule.allowed.get((key.standard, key.limit)) else begin
+        key: midnight_before(begin) if rule.allowed.get((key.standard, key.limit)) else begin
         for key, begin in begins.items()
     }
-
-
-def _midnight(at: datetime) -> datetime:
-    return at.astimezone(CHINA).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def earliest_of_interest(judged: Iterable[Judged], rule: EpisodeRule) -> datetime:

@@ -3,7 +3,8 @@
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from domain.episode import Allowed, EpisodeRule
+from domain.allowance import Allowed
+from domain.episode import EpisodeRule
 from runtime.settings import Settings
 
 

@@ -12,7 +12,7 @@ from alerts.consumer import CONSUMER, consume
 from alerts.notice import ChannelName
 from alerts.outbox import Tools, work
 from alerts.policy import Policy
-from domain.episode import Allowed
+from domain.allowance import Allowed
 from domain.topics import EVALUATIONS
 from runtime.database import Pool, open_pool
 from runtime.kafka import Place, Stream, open_stream

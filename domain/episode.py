@@ -2,27 +2,21 @@
 
 The law of this file: episodes are a pure function of the evaluations. Late data changes
 the evaluations, the fold is done again, and withdrawal follows by itself.
-
-Where a standard allows n exceedances a day (DB13/2934-2019: 2), the first n exceeding windows of a
-device's local day are no part of an episode: they neither begin nor lengthen nor end one.
+Exceedances that a standard allows a day (domain/allowance.py) are no part of an episode: they
+neither begin nor lengthen nor end one.
 """
 
 import uuid
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
+from domain.allowance import Allowed, with_allowance
 from domain.evaluation import Evaluation, Verdict
-from domain.instant import CHINA
 
 _NAMESPACE: Final = uuid.UUID("0f6f3c52-5b0f-5d54-8b3d-3a1f3c1b7e02")
-
-
-Allowed = Mapping[tuple[str, str], int]
-"""(standard, limit) → exceeding windows that it allows a device a day; what is not there is 0."""
 
 
 class EpisodeState(StrEnum):
@@ -91,29 +85,6 @@ class Episode:
 def episode_id(standard: str, limit: str, device: str, started_at: datetime) -> uuid.UUID:
     """The id of an episode that is seen for the first time."""
     return uuid.uuid5(_NAMESPACE, f"{standard}|{limit}|{device}|{started_at.timestamp():.3f}")
-
-
-def local_day(evaluation: Evaluation) -> date:
-    """The local day on which the window starts; n a day are counted by it."""
-    return evaluation.window_start.astimezone(CHINA).date()
-
-
-def with_allowance(evaluations: Iterable[Evaluation], allowed: Allowed) -> Iterator[tuple[Evaluation, bool]]:
-    """Evaluations, each with whether it is an exceedance that its standard still allows on its day.
-
-    Args:
-        evaluations: in the order of time, whole local days.
-        allowed: how many a standard allows.
-    """
-    seen: Counter[tuple[str, str, str, date]] = Counter()
-    for evaluation in evaluations:
-        most = allowed.get((evaluation.standard, evaluation.limit), 0)
-        if not most or evaluation.verdict is not Verdict.EXCEED:
-            yield evaluation, False
-            continue
-        key = (evaluation.device, evaluation.standard, evaluation.limit, local_day(evaluation))
-        seen[key] += 1
-        yield evaluation, seen[key] <= most
 
 
 def fold(

@@ -9,7 +9,7 @@ from enum import StrEnum
 
 import msgspec
 
-from domain.episode import Allowed, local_day, with_allowance
+from domain.allowance import Allowed, local_day, with_allowance
 from domain.evaluation import Evaluation, Verdict
 
 

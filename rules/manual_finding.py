@@ -63,7 +63,7 @@ class Air:
 
     Attributes:
         flow: measured flow of dry flue gas at 273 K and 101 325 Pa, m³/h.
-        stoves: working base stoves during the sampling, converted by heat power or hood area.
+        stoves: working base stoves during the sampling (rules/kitchen.py converts heat and hoods).
     """
 
     flow: float
@@ -125,18 +125,6 @@ def find_fume(
     steps.append(Step(StepKind.COMPARED, f"{_told(figure)} {'>' if exceeds else '≤'} {_told(_exact(limit))}"))
     outcome = Outcome.EXCEED if exceeds else Outcome.PASS
     return FumeFinding(outcome=outcome, value=float(figure), limit=limit, valid=valid, steps=tuple(steps))
-
-
-def removal_percent(before: float, flow_before: float, after: float, flow_after: float) -> float:
-    """Removal efficiency of a purifier, %: (C₁Q₁ - C₂Q₂) ÷ C₁Q₁ (GB 18483-2001).
-
-    Raises:
-        ConfigError: nothing goes in.
-    """
-    inflow = _exact(before) * _exact(flow_before)
-    if inflow <= 0:
-        raise ConfigError("removal: C₁·Q₁ is not more than 0; measure before the purifier again")
-    return float(100 * (inflow - _exact(after) * _exact(flow_after)) / inflow)
 
 
 def _quarter_steps(exact: Sequence[Fraction], valid: Sequence[bool]) -> list[Step]:

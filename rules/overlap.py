@@ -36,6 +36,21 @@ def overlaps(packs: Sequence[Pack], cities: Sequence[tuple[str, CityFile]] = ())
                 )
 
 
+def mistaken(packs: Sequence[Pack]) -> Iterator[PackFault]:
+    """One fault for each limit that would hold beside another under the same standard and id."""
+    for pack in (pack for pack in packs if pack.beside):
+        ids = {limit.id for limit in pack.limit}
+        for other in packs:
+            same = ids & {limit.id for limit in other.limit}
+            if same and other is not pack and other.standard == pack.standard and common_days(pack, other):
+                yield PackFault(
+                    pack.file,
+                    "standard",
+                    f"{pack.standard!r} has a limit {min(same)!r} in {other.file}, too; "
+                    "what holds beside it needs a name of its own",
+                )
+
+
 def _both_hold(one: Pack, other: Pack) -> tuple[str, Days] | None:
     """A factor that both would judge at some site on some day, and the days."""
     if one.area != other.area or one.beside or other.beside or not set(one.kinds) & set(other.kinds):

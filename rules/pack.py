@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from domain.errors import ConfigError
 from rules.city_file import CityFile, with_cities
-from rules.overlap import overlaps
+from rules.overlap import mistaken, overlaps
 from rules.pack_fault import PackFault, faults_of
 from rules.pack_form import Pack
 
@@ -116,14 +116,15 @@ def load_packs(extra: Sequence[str] = ()) -> tuple[Pack, ...]:
         ConfigError: there is no such file, it is no pack, or two of one folder contradict each other.
     """
     shelves = [_shelf(name).sound() for name in extra]
-    packs = [*standard_packs(), *(pack for shelf in shelves for pack in shelf.packs)]
-    return with_cities(packs, [city for shelf in shelves for _, city in shelf.cities])
+    whole = _Shelf([*standard_packs(), *(pack for shelf in shelves for pack in shelf.packs)])
+    whole.faults += mistaken(whole.packs)
+    return with_cities(whole.sound().packs, [city for shelf in shelves for _, city in shelf.cities])
 
 
 def allowances(packs: Iterable[Pack]) -> dict[tuple[str, str], int]:
     """(standard, limit) → exceedances that it allows a device a day, where it allows any.
 
-    Windows are judged one by one; those who join them into episodes count (domain/episode.py).
+    Windows are judged one by one; those who join them into episodes count (domain/allowance.py).
     """
     return {
         (pack.standard, limit.id): limit.allowed_per_day
@@ -140,7 +141,7 @@ def check_packs(name: str) -> tuple[list[Pack], list[PackFault]]:
         ConfigError: the folder holds no pack file.
     """
     shelf = _shelf(name)
-    return shelf.packs, shelf.faults
+    return shelf.packs, [*shelf.faults, *mistaken([*standard_packs(), *shelf.packs])]
 
 
 def _shelf(name: str) -> _Shelf:

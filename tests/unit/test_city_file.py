@@ -131,6 +131,14 @@ def test_a_wrong_city_file_says_where_and_what_to_do(tmp_path: Path, text: str, 
     assert "\n" not in str(caught.value)
 
 
+def test_what_holds_beside_a_standard_needs_its_own_name(tmp_path: Path) -> None:
+    beside = PACK.replace('title = "t"', 'title = "t"\nbeside = true')
+    assert holding(loaded(tmp_path, CITY + beside))["noise_night"].standard == "programme"
+    with pytest.raises(ConfigError, match=r"'GB 12523-2025' has a limit 'noise_night' in gb12523-2025\.toml"):
+        loaded(tmp_path, CITY + beside.replace("programme", "GB 12523-2025"))
+    assert [fault.key for fault in check_packs(str(tmp_path))[1]] == ["standard"]
+
+
 def test_two_city_files_of_one_folder_may_not_set_two_nights(tmp_path: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / f"{name}.toml").write_text(CITY + NIGHT_FROM_23, encoding="utf-8")

@@ -10,8 +10,17 @@ from hypothesis import strategies as st
 from domain.codec import decode_evaluation
 from domain.errors import ConfigError
 from domain.evaluation import Evaluation
+from domain.site import Site, SiteKind, Size
 from rules.aqi import Mean, aqi, iaqi
-from rules.manual_finding import Air, Outcome, StepKind, find_fume, removal_percent
+from rules.kitchen import (
+    LEAST_REMOVAL,
+    removal_percent,
+    size_by_heat,
+    size_by_hood,
+    stoves_by_heat,
+    stoves_by_hood,
+)
+from rules.manual_finding import Air, Outcome, StepKind, find_fume
 from rules.noise_background import NoiseOutcome, correction, find_noise
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -97,6 +106,29 @@ def test_removal() -> None:
     assert removal_percent(8.0, 6000, 1.0, 6000) == 87.5
     with pytest.raises(ConfigError, match="C₁"):
         removal_percent(0, 6000, 1.0, 6000)
+
+
+@pytest.mark.parametrize(
+    ("stoves", "heat", "hood", "size", "least"),
+    [
+        (1, 1.67e8, 1.1, Size.SMALL, 60),
+        (2.9, 4.99e8, 3.29, Size.SMALL, 60),
+        (3, 5.00e8, 3.3, Size.MEDIUM, 75),
+        (5.9, 9.99e8, 6.59, Size.MEDIUM, 75),
+        (6, 10e8, 6.6, Size.LARGE, 85),
+    ],
+)
+def test_a_kitchens_size(stoves: float, heat: float, hood: float, size: Size, least: float) -> None:
+    """By base stoves, by heat power (J/h) or by hood area (m²): the table of GB 18483-2001."""
+    site = Site(site="r", kind=SiteKind.RESTAURANT, area="320602", stoves=stoves)
+    assert [site.size, size_by_heat(heat), size_by_hood(hood)] == [size] * 3
+    assert LEAST_REMOVAL[size] == least
+
+
+def test_base_stoves_of_heat_and_hood() -> None:
+    assert (stoves_by_heat(5.01e8), stoves_by_hood(2.2)) == (pytest.approx(3), pytest.approx(2))
+    with pytest.raises(ConfigError, match="hood area: 0 is not above 0"):
+        stoves_by_hood(0)
 
 
 @pytest.mark.parametrize(
