@@ -1,10 +1,13 @@
-"""Packs as ``yanchen packs`` prints them: one line a pack, a limit, a law."""
+"""Packs as ``yanchen packs`` prints them: one line a pack, a limit, a law; a site's limits for eyes."""
 
+from collections.abc import Iterator, Sequence
 from datetime import date
 
 import msgspec
+from rich.text import Text
 
 from domain.site import SiteKind
+from rules.explain import Explained
 from rules.pack import Pack
 
 
@@ -115,3 +118,19 @@ def law_lines(pack: Pack) -> list[LawLine]:
         )
         for law in pack.law
     ]
+
+
+def told(found: Sequence[Explained]) -> list[Text]:
+    """Limits of a site for a terminal: what holds with its law, then what does not."""
+    return [text for each in found for text in _told(each)]
+
+
+def _told(each: Explained) -> Iterator[Text]:
+    mark, style = ("✓", "bold") if each.holds else ("–", "dim")
+    figure = f"{each.value:g} {each.unit}"
+    yield Text(f"{mark} {each.factor} {figure}  {each.standard} {each.limit}: {each.why}", style=style)
+    if each.duty:
+        fine = f", {each.fine[0]}–{each.fine[1]} yuan" if each.fine else ""
+        yield Text(f"    {each.duty} → {each.penalty}{fine}; {each.enforcer}")
+    if each.law_note:
+        yield Text(f"    {each.law_note}")

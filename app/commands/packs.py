@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Annotated, Final
 
 import typer
+from rich.console import Console
 
 from app.commands.lines import show
-from app.pack_lines import law_lines, limit_lines, pack_line
+from app.pack_lines import law_lines, limit_lines, pack_line, told
 from app.sites_file import read_sites
 from domain.errors import ConfigError
 from domain.site import NoiseClass, Site, SiteKind
@@ -78,7 +79,11 @@ def explain(
     """
     instant = _instant(at)
     place = _in_register(site) if sites is None else _in_file(site, sites)
-    show(explain_limits(_loaded(packs), place, instant))
+    found = explain_limits(_loaded(packs), place, instant)
+    if sys.stdout.isatty():
+        Console().print(*told(found), sep="\n")
+    else:
+        show(found)
 
 
 def _loaded(packs: list[str] | None) -> tuple[Pack, ...]:

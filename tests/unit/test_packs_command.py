@@ -1,6 +1,7 @@
 """``yanchen packs``: list, show, check, explain, without a server."""
 
 import json
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,12 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from app.commands.packs import app
+from app.pack_lines import told
 from domain.errors import ConfigError
+from domain.instant import CHINA
+from domain.site import Site, SiteKind
+from rules.explain import explain
+from rules.pack import standard_packs
 
 GOLDEN = Path(__file__).parent / "golden"
 EXAMPLE = Path(__file__).parents[2] / "docs" / "city-example.toml"
@@ -139,3 +145,14 @@ def test_explain_of_a_site_that_is_not_in_the_file() -> None:
     )
     assert isinstance(result.exception, ConfigError)
     assert "no device or site 'nobody'" in str(result.exception)
+
+
+def test_on_a_terminal_what_holds_comes_with_its_law() -> None:
+    kitchen = Site(site="k", kind=SiteKind.RESTAURANT, area="500103")
+    at = datetime(2026, 8, 15, 12, 0, tzinfo=CHINA)
+    shown = [text.plain for text in told(explain(standard_packs(), kitchen, at))]
+    assert shown[0].startswith("✓ nmhc 10 mg/m³  DB50/859-2018 nmhc: the narrowest")
+    assert "第一千一百三十二条第一款, 5000–50000 yuan" in shown[1]
+    assert any(
+        line.startswith("– oil_fume 2 mg/m³  GB 18483-2001 oil_fume: DB50/859-2018 of") for line in shown
+    )
