@@ -1,5 +1,5 @@
 -- What limits ask of a site beyond its size and phase, and how often they were exceeded (docs/packs.md).
--- depends: 0007.ledger
+-- depends: 0009.devices_asked
 
 ALTER TABLE sites ADD COLUMN noise_class text  -- 声环境功能区 (GB 3096-2008)
     CHECK (noise_class IN ('0', '1', '2', '3', '4a', '4b'));
