@@ -205,7 +205,7 @@ def parse_pack(text: str, file: str) -> Pack:
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{file}: not TOML: {error}; correct that line") from error
     except ValidationError as error:
-        raise ConfigError(f"{file}: {_sentence(error)}") from error
+        raise ConfigError(f"{file}: {sentence(error)}") from error
 
 
 def standard_packs() -> tuple[Pack, ...]:
@@ -258,7 +258,7 @@ def _bundled(folder: resources.abc.Traversable) -> tuple[Pack, ...]:
     return tuple(parse_pack(file.read_text(encoding="utf-8"), file.name) for file in files)
 
 
-def _sentence(error: ValidationError) -> str:
+def sentence(error: ValidationError) -> str:
     """One line of the first error, and how many more there are."""
     first, *rest = error.errors()
     more = f" (and {len(rest)} more)" if rest else ""

@@ -68,6 +68,7 @@ class Rules(_Group):
     """Judging."""
 
     packs: tuple[Path, ...] = Field((), description="a city's own packs, beside the built-in ones")
+    health: FilePath | None = Field(None, description="a city's own thresholds of device health")
     grace: timedelta = Field(
         timedelta(seconds=90), description="wait after a window's end before its first verdict"
     )
