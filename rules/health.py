@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 
 from domain.errors import ConfigError
-from domain.evaluation import Evaluation
+from domain.evaluation import Evaluation, Verdict
 from domain.instant import to_ms
 from rules.columns import Columns
 from rules.health_judge import HealthJudge
@@ -84,12 +84,17 @@ class Health:
     def recall(self, published: Iterable[Evaluation], partition: int) -> None:
         """Say what was told before, older first, after ``advance`` to where the replay begins to judge."""
         ward = self._wards[partition]
-        for one in published:
+        newest = {one.id: one for one in published}
+        for one in newest.values():
             start, end = (to_ms(at) // MINUTE_MS for at in (one.window_start, one.window_end))
             device = self._places.index[one.device]
-            ward.owe(one.limit, device, one.verdict, self._passes)
             if end > ward.begin:
                 ward.kept.setdefault(Span(end - start, start), {})[one.limit, device] = one
+            elif one.verdict is Verdict.PASS and device not in ward.owed.get(one.limit, {}):
+                # The finding before it is not recalled, nor how many have passed since: tell all but one.
+                ward.owe(one.limit, device, Verdict.EXCEED, self._passes - 1)
+            else:
+                ward.owe(one.limit, device, one.verdict, self._passes)
         self._places.refresh()
 
     def remember(self, heard_ms: Mapping[str, int], partition: int) -> None:
@@ -157,8 +162,9 @@ class Health:
     def _tell(self, ward: Ward, span: Span, rows: Rows, *, again: bool) -> list[Evaluation]:
         """Judge a window of some devices; what must be handed out of it."""
         told: list[Evaluation] = []
-        for rule, device, fresh in list(self._judge.judge(ward.minutes, span, rows, ward.expected)):
+        expected = ward.told_of if again else ward.expected
+        for rule, device, fresh in list(self._judge.judge(ward.minutes, span, rows, expected)):
             told += ward.tell(span, rule, device, fresh)
-            if not again or fresh.verdict != "pass":
+            if not again or fresh.verdict is not Verdict.PASS:
                 ward.owe(rule, device, fresh.verdict, self._passes)
         return told

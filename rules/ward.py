@@ -47,10 +47,13 @@ class Ward:
     owed: dict[str, dict[int, int]] = field(default_factory=dict)
     dirty: dict[Span, set[int]] = field(default_factory=dict)
 
+    def told_of(self, span: Span, rule: str) -> Collection[int]:
+        """Devices of which something was told of this window."""
+        return {device for name, device in self.kept.get(span, ()) if name == rule}
+
     def expected(self, span: Span, rule: str) -> Collection[int]:
-        """Devices of which this window is told even where it passes."""
-        told = {device for name, device in self.kept.get(span, ()) if name == rule}
-        return told | self.owed.get(rule, {}).keys()
+        """Devices of which this window is told, when it closes, even where it passes."""
+        return self.told_of(span, rule) | self.owed.get(rule, {}).keys()
 
     def owe(self, rule: str, device: int, verdict: Verdict, passes: int) -> None:
         """Count how many passing windows are to be told after this one."""
