@@ -18,6 +18,7 @@ from app.commands import (
     evaluate,
     ledger,
     migrate,
+    rates,
     register,
     rejected,
     services,
@@ -51,6 +52,7 @@ cli.command()(simulate.simulate)
 cli.command()(settings.settings)
 cli.command()(ledger.ledger)
 cli.command()(clocks.clocks)
+cli.command()(rates.rates)
 cli.command()(asyncapi.asyncapi)
 cli.command()(conformance.conformance)
 cli.add_typer(register.app, name="register")

@@ -8,15 +8,16 @@ ALTER TABLE cases ADD CONSTRAINT cases_nuisance_check CHECK (nuisance IN ('fume'
 CREATE TABLE device_days (
     device          text NOT NULL,
     day             date NOT NULL,        -- local, Asia/Shanghai
+    heard           integer NOT NULL,     -- reports stored of that day
     expected        integer NOT NULL,     -- reports due in the hours in which the device must report
-    reported        integer NOT NULL,     -- reports stored in these hours, at most as many
+    reported        integer NOT NULL,     -- reports stored in these hours, at most as many as are due
     windows         integer NOT NULL,     -- valid windows: pass or exceed, without device health
     exceeding       integer NOT NULL,
     fan_minutes     integer NOT NULL,     -- minutes in which the fan runs and the purifier is known
     purified_minutes integer NOT NULL,    -- of these, with the purifier running
     fan_starts      integer NOT NULL,     -- starts of the fan with the purifier known afterwards
     linked_starts   integer NOT NULL,     -- of these, with the purifier running soon
-    stored          bigint NOT NULL,      -- reports of that day the ledger had when this was counted
+    stored          bigint NOT NULL,      -- reports the ledger had, an hour before to an hour after the day
     computed_at     timestamptz NOT NULL,
     PRIMARY KEY (device, day)
 );
