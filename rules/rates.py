@@ -1,7 +1,7 @@
 """The rates of a device's day (在线率, 超标率, 净化器开启率, 联动率): pure formulas.
 
 No source gives a formula for any of them: what each divides by what is a product choice and stands
-in docs/rates.md. Here are the counts; a rate is the quotient of two of their sums (``rules.device_days``).
+in docs/rates.md. Here are the counts; a rate is the quotient of two of their sums (``rules.daily_rates``).
 """
 
 from collections.abc import Sequence

@@ -8,7 +8,8 @@ import typer
 
 from app.commands.lines import show
 from domain.instant import CHINA
-from rules.device_days import By, Rates, bring_up_to_date, read_rates
+from rules.daily_rates import By, Rates, read_rates
+from rules.device_days import bring_up_to_date
 from rules.health_pack import load_health
 from runtime.database import open_pool
 from runtime.settings import load_settings
