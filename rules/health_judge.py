@@ -8,11 +8,11 @@ from collections.abc import Callable, Collection, Iterator
 from typing import Final, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from domain import health
 from domain.evaluation import Evaluation, Verdict
 from domain.instant import from_ms
+from domain.site import SiteKind
 from rules.health_pack import UNITS, HealthPack, HealthRule
 from rules.health_rules import FINDERS, Look
 from rules.minutes import Minutes, Rows
@@ -64,19 +64,18 @@ class HealthJudge:
             rows: the devices' rows.
             expected: devices of which a window is told even where it passes, by window and rule.
         """
-        device = minutes.device[rows]
-        kind, interval_s = self._who(device)
-        each = np.maximum(1.0, interval_s / 60)
-        bits = minutes.bits(rows, span.start, span.length)
-        look = Look(minutes, self.signals, rows, each, span.start, bits)
+        looks: dict[tuple[SiteKind, ...], tuple[Look, Int64s]] = {}
         for rule in self._rules:
             if rule.window_minutes != span.length:
                 continue
+            if rule.kinds not in looks:
+                looks[rule.kinds] = self._look(minutes, span, rows, rule.kinds)
+            look, interval_s = looks[rule.kinds]
             found = FINDERS[rule.finds](rule, look)
-            limit, code = _codes(rule, found.value, each)
+            limit, code = _codes(rule, found.value, look.each)
+            device = minutes.device[look.rows]
             told = np.isin(device, list(expected(span, rule.id)))
-            wanted = found.known & np.isin(kind, list(rule.kinds)) & ((code > 0) | told)
-            for place in np.flatnonzero(wanted).tolist():
+            for place in np.flatnonzero(found.known & ((code > 0) | told)).tolist():
                 evaluation = Evaluation(
                     device=self._places.index.names[int(device[place])],
                     standard=health.STANDARD,
@@ -98,14 +97,20 @@ class HealthJudge:
                 )
                 yield Telling(rule.id, int(device[place]), evaluation)
 
-    def _who(self, device: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.str_], Int64s]:
-        """Kind of site ('' where nothing is asked) and reporting interval, s, of devices."""
-        profile = self._places.of[device]
-        kind = np.array([*(str(site.kind) for site in self._places.profiles), ""])[profile]
+    def _look(
+        self, minutes: Minutes, span: Span, rows: Rows, kinds: Collection[SiteKind]
+    ) -> tuple[Look, Int64s]:
+        """The devices at sites of these kinds, and their reporting intervals, s."""
+        of, profiles = self._places.of[minutes.device[rows]], self._places.profiles
         index = self._places.index
         retired = [index[name] for name in self.retired if name in index]
-        interval = np.array([*(site.interval_s for site in self._places.profiles), 60])[profile]
-        return np.where(np.isin(device, retired), "", kind), interval
+        asked = np.array([*(site.kind in kinds for site in profiles), False])[of]  # the last: no site
+        asked &= ~np.isin(minutes.device[rows], retired)
+        rows = rows[asked]
+        interval_s = np.array([*(site.interval_s for site in profiles), 60])[of[asked]]
+        bits = minutes.bits(rows, span.start, span.length)
+        each = np.maximum(1.0, interval_s / 60)
+        return Look(minutes, self.signals, rows, each, span.start, bits), interval_s
 
 
 def _codes(rule: HealthRule, value: Floats, each: Floats) -> tuple[Floats, Int64s]:

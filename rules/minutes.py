@@ -38,9 +38,10 @@ class Minutes:
         self.device: npt.NDArray[np.int64] = np.empty(0, np.int64)
         self._span: Final = span
         self._row_of: npt.NDArray[np.int64] = np.empty(0, np.int64)
-        self._bits: Bits = np.zeros((0, span), np.uint32)
-        self._low: Floats = np.full((extremes, 0, span // HOUR), np.inf)
-        self._high: Floats = np.full((extremes, 0, span // HOUR), -np.inf)
+        # A minute's devices lie together: reports of one time, and the minutes of one window, are near.
+        self._bits: Bits = np.zeros((span, 0), np.uint32)
+        self._low: Floats = np.full((extremes, span // HOUR, 0), np.inf)
+        self._high: Floats = np.full((extremes, span // HOUR, 0), -np.inf)
         self._newest: Int64s = np.empty(0, np.int64)
         self._lapsed: Int64s = np.empty(0, np.int64)
 
@@ -65,21 +66,23 @@ class Minutes:
         never = np.full(len(new), NEVER, np.int64)
         self._newest = np.concatenate((self._newest, never))
         self._lapsed = np.concatenate((self._lapsed, never))
-        more = len(self.device) - len(self._bits)
-        if more > 0:  # room for as many again, so that growing does not cost each time
-            more = max(more, len(self._bits) // 2)
-            self._bits = np.concatenate((self._bits, np.zeros((more, self._span), np.uint32)))
-            shape = (len(self._low), more, self._span // HOUR)
-            self._low = np.concatenate((self._low, np.full(shape, np.inf)), axis=1)
-            self._high = np.concatenate((self._high, np.full(shape, -np.inf)), axis=1)
+        room = self._bits.shape[1]
+        more = len(self.device) - room
+        if more > 0:  # half as many again, so that growing does not cost each time
+            more = max(more, room // 2)
+            self._bits = np.concatenate((self._bits, np.zeros((self._span, more), np.uint32)), axis=1)
+            shape = (*self._low.shape[:2], more)
+            self._low = np.concatenate((self._low, np.full(shape, np.inf)), axis=2)
+            self._high = np.concatenate((self._high, np.full(shape, -np.inf)), axis=2)
 
     def add(self, rows: Rows, heard: Heard) -> None:
         """Take reports, all of them within the ring; ``rows`` are theirs."""
         minute = heard.progress // MINUTE_MS
-        np.bitwise_or.at(self._bits.reshape(-1), rows * self._span + minute % self._span, heard.bits)
+        room = self._bits.shape[1]
+        np.bitwise_or.at(self._bits.reshape(-1), minute % self._span * room + rows, heard.bits)
         np.maximum.at(self._newest, rows, minute)
         hours = self._span // HOUR
-        cell = rows * hours + minute // HOUR % hours
+        cell = minute // HOUR % hours * room + rows
         timed = np.flatnonzero(~np.isnan(heard.delay))
         for number, (index, value) in enumerate((*heard.figures, (timed, heard.delay[timed]))):
             np.minimum.at(self._low[number].reshape(-1), cell[index], value)
@@ -98,14 +101,13 @@ class Minutes:
         if begin <= self.begin:
             return
         columns = np.arange(self.begin, min(begin, self.begin + self._span))
-        gone = (self._bits[: len(self)][:, columns % self._span] & np.uint32(REPORT)) != 0
-        spoke = gone.any(axis=1)
-        newest = columns[len(columns) - 1 - gone[:, ::-1].argmax(axis=1)]
-        self._lapsed = np.where(spoke, np.maximum(self._lapsed, newest), self._lapsed)
-        self._bits[:, columns % self._span] = 0
+        gone = (self._bits[columns % self._span, : len(self)] & np.uint32(REPORT)) != 0
+        newest = columns[len(columns) - 1 - gone[::-1].argmax(axis=0)]
+        self._lapsed = np.where(gone.any(axis=0), np.maximum(self._lapsed, newest), self._lapsed)
+        self._bits[columns % self._span] = 0
         hours = self._span // HOUR
         over = np.arange(self.begin // HOUR, min(begin // HOUR, self.begin // HOUR + hours)) % hours
-        self._low[:, :, over], self._high[:, :, over] = np.inf, -np.inf
+        self._low[:, over], self._high[:, over] = np.inf, -np.inf
         self.begin = begin
 
     def bits(self, rows: Rows, start: int, length: int) -> Bits:
@@ -113,13 +115,13 @@ class Minutes:
         if start < self.begin:
             return np.zeros((len(rows), length), np.uint32)
         first = start % self._span
-        found: Bits = self._bits[rows, first : first + length]
+        found: Bits = self._bits[first : first + length, rows].T
         return found
 
     def range(self, rows: Rows, number: int, start: int) -> tuple[Floats, Floats]:
         """Least and greatest of a figure in the hour that starts there; infinite where there is none."""
         hour = start // HOUR % (self._span // HOUR)
-        return self._low[number, rows, hour], self._high[number, rows, hour]
+        return self._low[number, hour, rows], self._high[number, hour, rows]
 
     def heard_before(self, rows: Rows, end: int) -> Int64s:
         """The minute of the last report before ``end``; ``NEVER`` where none is known."""
@@ -127,10 +129,11 @@ class Minutes:
         later = np.flatnonzero(found >= end)
         for first in (end - 10, self.begin):  # nearly all have spoken in the last ten minutes
             columns = np.arange(max(first, self.begin), end)
-            spoke = (self._bits[rows[later]][:, columns % self._span] & np.uint32(REPORT)) != 0
-            known = spoke.any(axis=1) if len(columns) else np.zeros(len(later), np.bool_)
+            cells = self._bits[(columns % self._span)[:, None], rows[later]]
+            spoke = (cells & np.uint32(REPORT)) != 0
+            known = spoke.any(axis=0)
             if known.any():
-                last = len(columns) - 1 - spoke[known][:, ::-1].argmax(axis=1)
+                last = len(columns) - 1 - spoke[::-1, known].argmax(axis=0)
                 found[later[known]] = columns[last]
             later = later[~known]
         lapsed = self._lapsed[rows[later]]
