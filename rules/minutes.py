@@ -54,11 +54,12 @@ class Minutes:
         if size > len(self._row_of):
             more = np.full(max(size, 2 * len(self._row_of)) - len(self._row_of), -1, np.int64)
             self._row_of = np.concatenate((self._row_of, more))
-        new = np.unique(device[self._row_of[device] < 0]).astype(np.int64)
-        if len(new):
+        rows: Rows = self._row_of[device]
+        if (rows < 0).any():
+            new = np.unique(device[rows < 0]).astype(np.int64)
             self._row_of[new] = len(self) + np.arange(len(new))
             self._grow(new)
-        rows: Rows = self._row_of[device].astype(np.intp)
+            rows = self._row_of[device]
         return rows
 
     def _grow(self, new: npt.NDArray[np.int64]) -> None:

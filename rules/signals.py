@@ -74,6 +74,8 @@ class Heard:
 
     def pick(self, which: slice | npt.NDArray[np.intp]) -> "Heard":
         """Some of the reports, in their order."""
+        if isinstance(which, slice) and which == slice(0, len(self)):
+            return self
         place = np.full(len(self), -1, np.intp)
         place[which] = np.arange(len(self.progress[which]))
         figures = []
@@ -127,12 +129,11 @@ class Signals:
         if batch.received is not None:
             received = batch.received[starts]
             delay = np.where(received == NEVER, np.nan, (received - batch.at[starts]) / 1000)
-        of = np.cumsum(new) - 1
         usable = (batch.flag == VALID) & ~wild
         figures = []
         for name in self.extremes:
             mine = np.flatnonzero((batch.factor == CODES[name]) & usable)
-            figures.append((of[mine], batch.value[mine]))
+            figures.append((np.searchsorted(starts, mine, side="right") - 1, batch.value[mine]))
         bits: Bits = np.bitwise_or.reduceat(self._bits(batch, wild, usable), starts)
         return Heard(batch.device[starts], batch.progress[starts], bits, delay, tuple(figures))
 
