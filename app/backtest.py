@@ -7,7 +7,7 @@ windows that ``rules`` found to the folding of episodes, and these to the routin
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from alerts.route import Post
@@ -21,6 +21,7 @@ from domain.site import Device
 from rules.backtest import Trial
 from rules.context import SettledContext
 from rules.outcome import Outcome
+from rules.pack import allowances
 from rules.stored import stored_columns
 from runtime.context import context_between
 from runtime.database import Pool, transaction
@@ -100,8 +101,8 @@ async def run_backtest(pool: Pool, plan: Plan, progress: Progress = lambda _: No
         for number, span in enumerate(spans):
             result.readings += await _judge(pool, trial, plan.factors, points, span)
             progress((done + (number + 1) / len(spans)) / len(groups))
-        for side, outcome in zip((result.before, result.after), found, strict=True):
-            side.add(outcome, trial.names, plan.rule)
+        for side, outcome, packs in zip((result.before, result.after), found, plan.sets, strict=True):
+            side.add(outcome, trial.names, replace(plan.rule, allowed=allowances(packs)))
     result.seconds = time.perf_counter() - began
     return result
 

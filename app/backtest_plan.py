@@ -25,7 +25,7 @@ class Plan:
         last: the last local day, included.
         sets: today's packs and the changed ones.
         factors: those to judge (``rules.backtest.concerned``).
-        rule: when an episode begins and ends.
+        rule: when an episode begins and ends; what is allowed a day, the packs say.
         sites: only these; none is all.
         area: only sites whose area begins so.
     """

@@ -19,6 +19,8 @@ from app.commands import (
     evaluate,
     ledger,
     migrate,
+    packs,
+    rates,
     register,
     rejected,
     services,
@@ -53,10 +55,12 @@ cli.command()(simulate.simulate)
 cli.command()(settings.settings)
 cli.command()(ledger.ledger)
 cli.command()(clocks.clocks)
+cli.command()(rates.rates)
 cli.command()(asyncapi.asyncapi)
 cli.command()(conformance.conformance)
 cli.add_typer(register.app, name="register")
 cli.add_typer(devices.app, name="devices")
+cli.add_typer(packs.app, name="packs")
 cli.add_typer(rejected.app, name="rejected")
 cli.add_typer(broker.app, name="broker")
 cli.add_typer(sheets.sites, name="sites")

@@ -6,9 +6,9 @@ import os
 import platform
 import sys
 
-NAMES = ("engine", "hj212", "door", "writer", "ledger")
+NAMES = ("engine", "stream", "hj212", "door", "writer", "ledger")
 """In the order in which they run. Not among them, because they take minutes: ``devices``, ``crowd``,
-``backtest``."""
+``latency``, ``backtest``."""
 
 
 def main(words: list[str]) -> None:

@@ -24,6 +24,7 @@ from domain.report import Report
 from domain.site import Site, SiteKind
 from rules.columns import CODES, Columns
 from rules.engine import LATENESS_MS, Engine
+from rules.health_pack import HealthPack, load_health
 from rules.pack import standard_packs
 
 START = to_ms(datetime(2026, 11, 21, 12, tzinfo=CHINA))
@@ -42,6 +43,7 @@ def main(devices: int = 5_000, minutes: int = 60, runs: int = 5) -> None:
     structs = [reports(devices, minute) for minute in range(minutes)]
     kinds: dict[str, Callable[[], float]] = {
         "engine, columns in memory": lambda: judge_columns(devices, iter(ready)),
+        "engine, columns, with device health": lambda: judge_columns(devices, iter(ready), load_health()),
         "engine, reports": lambda: judge_reports(devices, structs),
         "plain loop, reports (no late data)": lambda: loop(structs),
     }
@@ -83,17 +85,17 @@ def memory(series: int) -> None:
     print(f"  memory: {each:,.0f} bytes a series, {minutes} readings of each held")
 
 
-def made(devices: int) -> Engine:
+def made(devices: int, health: HealthPack | None = None) -> Engine:
     """An engine that knows its devices."""
     sites = {f"d{i}": Site(site=f"s{i}", kind=SiteKind.RESTAURANT, area="500103") for i in range(devices)}
-    engine = Engine(PACKS, sites)
+    engine = Engine(PACKS, sites, health_pack=health)
     engine.device_numbers(sites)
     return engine
 
 
-def judge_columns(devices: int, ready: Iterator[Columns]) -> float:
+def judge_columns(devices: int, ready: Iterator[Columns], health: HealthPack | None = None) -> float:
     """Processor seconds of judging, without making the columns."""
-    engine = made(devices)
+    engine = made(devices, health)
     seconds = 0.0
     for batch in ready:
         started = time.process_time()

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final
 
+from domain import health
 from domain.errors import YanchenError
 
 
@@ -29,6 +30,7 @@ class Nuisance(StrEnum):
     FUME = "fume"  # 餐饮油烟
     DUST = "dust"  # 扬尘
     NOISE = "noise"  # 噪声
+    DEVICE = "device"  # 监测设备异常: a fault of the monitor, no exceedance
 
 
 NUISANCES: Final[Mapping[str, Nuisance]] = {
@@ -40,12 +42,13 @@ NUISANCES: Final[Mapping[str, Nuisance]] = {
     "pm25": Nuisance.DUST,
     "noise": Nuisance.NOISE,
     "noise_max": Nuisance.NOISE,
+    health.FACTOR: Nuisance.DEVICE,
 }
 """Factor → the nuisance that its exceedance is."""
 
 
 def nuisance(factor: str) -> Nuisance:
-    """The nuisance that an exceedance of this factor is.
+    """The nuisance that an exceedance of this factor, or a finding about a device, is.
 
     Raises:
         KeyError: the factor has no limit and so no nuisance.

@@ -6,10 +6,15 @@ from typing import Final, NamedTuple
 from pydantic import ValidationError
 
 from domain.errors import ConfigError
-from rules.pack import LimitEntry, Pack
+from rules.limit_entry import LimitEntry
+from rules.pack import Pack
 
 _FORM: Final = "write NAME.limit=VALUE, such as oil_fume.limit=1.0"
-_KEYS: Final[Mapping[str, str]] = {"limit": "value", "valid_share": "valid_share"}
+_KEYS: Final[Mapping[str, str]] = {
+    "limit": "value",
+    "valid_share": "valid_share",
+    "allowed_per_day": "allowed_per_day",
+}
 """Key of a change → key of a pack."""
 
 
@@ -20,8 +25,8 @@ class Change(NamedTuple):
         text: as it was written.
         standard: number of the standard; empty is every pack.
         name: a factor, or the id of a limit.
-        key: ``limit`` or ``valid_share``.
-        value: the figure, in the factor's unit.
+        key: ``limit``, ``valid_share`` or ``allowed_per_day``.
+        value: the figure; of ``limit`` in the factor's unit.
     """
 
     text: str

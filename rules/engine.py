@@ -16,6 +16,7 @@ from typing import Final
 
 import numpy as np
 
+from domain import health
 from domain.context import ContextValue
 from domain.errors import ConfigError
 from domain.evaluation import Evaluation
@@ -24,6 +25,8 @@ from domain.report import Report
 from domain.site import Site
 from rules.columns import Columns, Rows, columns
 from rules.context import ContextTable, Hour
+from rules.health import Health
+from rules.health_pack import HealthPack
 from rules.judging import Judge
 from rules.lane import Kept, Lane, Pairs
 from rules.limits import Book, LaneKey
@@ -62,6 +65,7 @@ class Engine:
         sites: device → where it stands.
         grace_ms: how long after a window's end it closes.
         lateness_ms: how long after its end data may still change it.
+        health_pack: the rules of device health; without them it is not judged.
 
     Raises:
         ConfigError: the lateness is shorter than the grace.
@@ -69,6 +73,7 @@ class Engine:
     Attributes:
         late: device → readings that came after their window's release.
         implausible: factor → readings with flag N outside its plausible range, which do not count.
+        health: judges the devices themselves; none without rules.
     """
 
     def __init__(
@@ -78,6 +83,7 @@ class Engine:
         *,
         grace_ms: int = GRACE_MS,
         lateness_ms: int = LATENESS_MS,
+        health_pack: HealthPack | None = None,
     ) -> None:
         if not 0 <= grace_ms <= lateness_ms:
             raise ConfigError(f"lateness ({lateness_ms} ms) is shorter than grace ({grace_ms} ms); raise it")
@@ -88,6 +94,11 @@ class Engine:
         self._context: Final = ContextTable()
         self._places: Final = Places(sites)
         self._judge: Final = Judge(self._book, self._context, self._places)
+        self.health: Final = (
+            Health(health_pack, self._places, grace_ms=grace_ms, lateness_ms=lateness_ms)
+            if health_pack
+            else None
+        )
         self._shards: Final[dict[int, _Shard]] = {}
         self._late_windows: Final[dict[Late, None]] = {}
 
@@ -121,16 +132,19 @@ class Engine:
             return []
         shard = self._shard(partition)
         before = np.maximum.accumulate(np.concatenate(([shard.watermark], batch.progress)))
+        wild = np.zeros(len(batch), bool)
         for factor, where in batch.by_factor():
             fine = batch.plausible(factor, where)
             if len(fine) < len(where):
                 self.implausible[factor.id] += len(where) - len(fine)
+                wild[np.setdiff1d(where, fine)] = True
             lanes = [lane for lane in shard.lanes if lane.key.factor == factor.id]
             if lanes and len(fine):
                 rows, marks = batch.rows(fine), before[fine]
                 for lane in lanes:
                     self._offer(lane, rows, marks)
-        return self._move(shard, int(before[-1]))
+        issued = self._move(shard, int(before[-1]))
+        return issued + self.health.push(batch, wild, partition) if self.health else issued
 
     def device_numbers(self, devices: Iterable[str]) -> list[int]:
         """The numbers that stand for devices in columns."""
@@ -153,7 +167,8 @@ class Engine:
     def advance(self, partition: int, watermark_ms: int) -> list[Evaluation]:
         """Time passed in one partition without reports; a watermark never goes back."""
         shard = self._shard(partition)
-        return self._move(shard, max(shard.watermark, watermark_ms))
+        issued = self._move(shard, max(shard.watermark, watermark_ms))
+        return issued + self.health.advance(partition, watermark_ms) if self.health else issued
 
     def finish(self) -> list[Evaluation]:
         """Nothing more will come: every window that holds a reading becomes final."""
@@ -185,8 +200,11 @@ class Engine:
         """
         shard = self._shard(partition)
         published = list(published)
-        numbers = self.device_numbers(one.device for one in published)
-        for index, evaluation in zip(numbers, published, strict=True):
+        if self.health:
+            self.health.recall((one for one in published if one.standard == health.STANDARD), partition)
+        limits = [one for one in published if one.standard != health.STANDARD]
+        numbers = self.device_numbers(one.device for one in limits)
+        for index, evaluation in zip(numbers, limits, strict=True):
             start = to_ms(evaluation.window_start)
             length = to_ms(evaluation.window_end) - start
             key = LaneKey(evaluation.factor, length, evaluation.statistic)
@@ -198,6 +216,8 @@ class Engine:
     def forget(self, partition: int) -> None:
         """Drop all state of a partition that another process judges now."""
         self._shards.pop(partition, None)
+        if self.health:
+            self.health.forget(partition)
 
     def _shard(self, partition: int) -> _Shard:
         shard = self._shards.get(partition)

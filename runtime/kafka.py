@@ -10,8 +10,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iter
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
+import msgspec
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import (
@@ -30,6 +31,7 @@ from runtime.settings import Kafka as KafkaSettings
 
 _PARTITIONER: Final = DefaultPartitioner()
 _LINGER_S: Final = 0.005
+_GATHERED: Final = 1 << 20
 _LARGEST_RECORD: Final = 4 << 20
 _LOST_PARTITION: Final = (
     CommitFailedError,
@@ -39,7 +41,7 @@ _LOST_PARTITION: Final = (
 )
 
 
-class Record(NamedTuple):
+class Record(msgspec.Struct, frozen=True, gc=False):
     """One record of a topic, with its place in the log."""
 
     partition: int
@@ -51,8 +53,14 @@ class Record(NamedTuple):
 Batch = dict[int, list[Record]]
 """Partition → its records, in the order of the log."""
 
+
 Place = tuple[str, int]
 """A topic and a partition of it."""
+
+
+def records_of(batch: Batch) -> list[Record]:
+    """A batch's records, partition by partition."""
+    return [record for records in batch.values() for record in records]
 
 
 @lru_cache(maxsize=1 << 16)
@@ -211,6 +219,10 @@ class Stream:
         """The places that this member reads now, each put where it starts."""
         return {(place.topic, place.partition) for place in self._placed & self._consumer.assignment()}
 
+    def partition_of(self, topic: str, key: str) -> int:
+        """In which partition of a topic a key's records lie."""
+        return _partition_of(key, len(self._consumer.partitions_for_topic(topic)))
+
     async def offset_at(self, place: Place, appended_ms: int) -> int | None:
         """The first offset appended at this time or later; None if there is none."""
         found = await self._consumer.offsets_for_times({TopicPartition(*place): appended_ms})
@@ -247,7 +259,7 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
 
 @asynccontextmanager
 async def open_stream(
-    settings: KafkaSettings, topics: Sequence[str], group: str, start_at: StartAt
+    settings: KafkaSettings, topics: Sequence[str], group: str, start_at: StartAt, *, gather_ms: int = 0
 ) -> AsyncIterator[Stream]:
     """Join a consumer group that reads these topics.
 
@@ -256,6 +268,7 @@ async def open_stream(
         topics: what to read; created first where they are missing.
         group: name of the consumer group.
         start_at: answers, on each assignment, from where to read.
+        gather_ms: how long records may wait for others at the broker; 0 is for nothing.
 
     Raises:
         Unavailable: no broker answers.
@@ -268,6 +281,8 @@ async def open_stream(
         session_timeout_ms=10_000,
         heartbeat_interval_ms=2_000,
         max_poll_interval_ms=300_000,
+        fetch_min_bytes=_GATHERED if gather_ms else 1,
+        fetch_max_wait_ms=gather_ms or 500,
         fetch_max_bytes=32 << 20,
         max_partition_fetch_bytes=8 << 20,
     )

@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Collection, Iterable
 
+from domain import health
 from domain.codec import decode_evaluation
 from domain.evaluation import Evaluation
 from domain.topics import EVALUATIONS
@@ -24,12 +25,12 @@ def by_id(evaluations: Iterable[Evaluation]) -> dict[uuid.UUID, Said]:
 async def newest(
     kafka: Kafka, devices: Collection[str] | None = None, partitions: int = 4
 ) -> dict[uuid.UUID, Evaluation]:
-    """Of each window, of these devices if they are named, the last evaluation; no revision may go back."""
+    """Of each window of a limit, of these devices if named, the last evaluation; no revision may go back."""
     last: dict[uuid.UUID, Evaluation] = {}
     for partition in range(partitions):
         for record in await read_since(kafka, (EVALUATIONS, partition), 0):
             item = decode_evaluation(record.value)
-            if devices is None or item.device in devices:
+            if item.standard != health.STANDARD and (devices is None or item.device in devices):
                 before = last.get(item.id)
                 assert before is None or item.revision >= before.revision, "a revision went back"
                 assert before is None or item.final or not before.final, "a final evaluation was re-opened"

@@ -45,7 +45,8 @@ def backtest(
     changes: Annotated[
         list[str] | None,
         typer.Option(
-            "--set", help="[STANDARD:]NAME.limit=VALUE, NAME a factor or a limit's id; or .valid_share"
+            "--set",
+            help="[STANDARD:]NAME.limit=VALUE, NAME a factor or a limit's id; or .valid_share …",
         ),
     ] = None,
     window: Annotated[

@@ -162,7 +162,7 @@ async def test_the_citys_hours_count(bench: Bench) -> None:
 async def test_nothing_stored_is_said(bench: Bench) -> None:
     code, lines, said = await backtest(bench, "--set", "oil_fume.limit=1.0")
     assert (code, lines[-1]["readings"], len(lines)) == (1, 0, 1)
-    assert "no readings of nmhc, oil_fume are stored of these days" in said
+    assert "no readings of fume_pm, nmhc, oil_fume are stored of these days" in said
 
 
 @pytest.mark.parametrize(

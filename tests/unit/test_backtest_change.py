@@ -22,7 +22,7 @@ def figures(*texts: str, window: int | None = None) -> dict[tuple[str, str], tup
 
 def test_a_factor_means_its_limit_in_every_pack() -> None:
     found = figures("oil_fume.limit=1.5")
-    assert {standard for standard, _ in found} == {"GB 18483-2001", "DB50/859-2018"}
+    assert {standard for standard, _ in found} >= {"GB 18483-2001", "DB50/859-2018"}
     assert set(found.values()) == {(1.5, 10, 0.75)}
 
 

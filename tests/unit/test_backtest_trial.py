@@ -278,15 +278,11 @@ def test_devices_are_taken_in_portions_of_so_many_readings() -> None:
 
 
 def test_factors_of_the_same_nuisance_are_concerned() -> None:
-    assert concerned(TODAY, changed_packs(TODAY, [parse_change("oil_fume.limit=1.0")])) == [
-        "nmhc",
-        "oil_fume",
-    ]
-    assert concerned(TODAY, changed_packs(TODAY, [parse_change("noise_day.limit=65")])) == [
-        "noise",
-        "noise_max",
-    ]
-    assert concerned(TODAY, load_packs(["city-programme"])) == ["nmhc", "oil_fume"]
+    fume = ["fume_pm", "nmhc", "oil_fume"]
+    assert concerned(TODAY, changed_packs(TODAY, [parse_change("oil_fume.limit=1.5")])) == fume
+    assert concerned(TODAY, load_packs(["city-programme"])) == fume
+    noise = changed_packs(TODAY, [parse_change("noise_day.limit=65")])
+    assert concerned(TODAY, noise) == ["noise", "noise_max"]
 
 
 def test_packs_that_say_the_same_are_nothing_to_compare() -> None:
