@@ -10,7 +10,7 @@ arrays (runtime/readings.py).
 
 import time
 from collections.abc import Awaitable, Callable
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 
 import numpy as np
@@ -24,8 +24,8 @@ from benchmarks.figures import Stopwatch, Took, tell
 from benchmarks.memory import watched
 from benchmarks.town import servers
 from domain.episode import EpisodeRule
+from ingest.copy_rows import BEGIN, END
 from ingest.copy_rows import READINGS as COLUMNS
-from ingest.copy_rows import stream, to_us
 from rules.backtest import concerned
 from rules.change import changed_packs, parse_change
 from rules.pack import standard_packs
@@ -35,6 +35,7 @@ from runtime.register import load_devices
 from runtime.settings import Database
 
 FIRST = date(2026, 10, 1)
+EPOCH_2000 = datetime(2000, 1, 1, tzinfo=UTC)
 LEVELS = {"noise": (53.5, 3.0), "noise_max": (60.0, 3.2), "pm10": (65.0, 30.0), "tsp": (370.0, 80.0)}
 """Factor → mean and spread: a few windows in a hundred exceed. In the order of the key."""
 CHANGES = ("noise_night.limit=54", "noise_night_max.limit=68", "pm10.limit=70", "tsp.limit=400")
@@ -75,7 +76,7 @@ BATCH = np.dtype([(factor, row_type(factor), (MINUTES,)) for factor in LEVELS])
 def batch(points: npt.NDArray[np.int64], start: datetime, rng: np.random.Generator) -> bytes:
     """What all points report in the minutes from ``start`` on."""
     rows = np.zeros(len(points), BATCH)
-    at = to_us(start) + np.arange(MINUTES) * 60_000_000
+    at = (start - EPOCH_2000) // timedelta(microseconds=1) + np.arange(MINUTES) * 60_000_000
     for factor, (mean, spread) in LEVELS.items():
         mine = rows[factor]
         mine["count"] = 6
@@ -108,7 +109,7 @@ async def fill(pool: Pool, span: timedelta, start: datetime) -> None:
             connection.cursor() as cursor,
             cursor.copy(statement) as copy,
         ):
-            await copy.write(stream([rows]))
+            await copy.write(BEGIN + rows + END)
     async with pool.connection() as connection:
         await connection.execute("VACUUM ANALYZE readings")
 
