@@ -68,11 +68,12 @@ FLAGS: Final = "NTTDCBMFS"
 
 @dataclass(frozen=True)
 class Case:
-    """What ``yanchen evaluate`` is given: REPORTS and CONTEXT as lines, SITES."""
+    """What ``yanchen evaluate`` is given: reports and context as lines, sites; perhaps a programme."""
 
     reports: list[str]
     sites: dict[str, dict[str, Any]]
     context: list[str]
+    programme: bool = False
 
 
 def case(seed: int) -> Case:
@@ -84,7 +85,12 @@ def case(seed: int) -> Case:
     if rng.random() < 0.2:
         sites.pop(rng.choice(sorted(sites)))
     _disorder(rng, reports)
-    return Case([json.dumps(_written(rng, one)) for one in reports], sites, list(_context(rng, turn)))
+    return Case(
+        [json.dumps(_written(rng, one)) for one in reports],
+        sites,
+        list(_context(rng, turn)),
+        rng.random() < 0.1,
+    )
 
 
 def _site(rng: random.Random) -> dict[str, Any]:

@@ -9,16 +9,17 @@ import json
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from typer.testing import CliRunner
 
 from app.cli import cli
-from tests.independent_judge import LIMITS, REMEMBERED, Limit, judge
+from tests.independent_judge import LIMITS, NATIONAL_FUME, PROGRAMME, REMEMBERED, Limit, judge
 from tests.judge_cases import Case, case
 
 FIELDS: Final = (
@@ -41,13 +42,25 @@ A_MILLIONTH: Final = Decimal("0.000001")
 Key = tuple[str, str, str, str, datetime, datetime]
 
 
-def differences(one: Case, folder: Path) -> list[str]:
-    """What Yanchen and the judge say differently of a case; its files are written into the folder."""
-    arguments = write(one, folder)
+class Ran(NamedTuple):
+    """What a run of the command left behind."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+
+def in_process(arguments: list[str]) -> Ran:
     result = CliRunner().invoke(cli, arguments)
-    judged, strangers = judge(one.reports, one.sites, one.context, _limits())
-    printed = [json.loads(line, parse_float=Decimal) for line in result.stdout.splitlines()]
-    return _complaints(result.exit_code, result.stderr, strangers) + _compared(printed, judged)
+    return Ran(result.exit_code, result.stdout, result.stderr)
+
+
+def differences(one: Case, folder: Path, run: Callable[[list[str]], Ran] = in_process) -> list[str]:
+    """What Yanchen and the judge say differently of a case; its files are written into the folder."""
+    ran = run(write(one, folder))
+    judged, strangers = judge(one.reports, one.sites, one.context, limits(one))
+    printed = [json.loads(line, parse_float=Decimal) for line in ran.stdout.splitlines()]
+    return _complaints(ran.code, ran.stderr, strangers) + _compared(printed, judged)
 
 
 def write(one: Case, folder: Path) -> list[str]:
@@ -55,15 +68,18 @@ def write(one: Case, folder: Path) -> list[str]:
     (folder / "reports.jsonl").write_text("".join(f"{line}\n" for line in one.reports))
     (folder / "sites.json").write_text(json.dumps(one.sites))
     (folder / "context.jsonl").write_text("".join(f"{line}\n" for line in one.context))
-    names = (str(folder / name) for name in ("reports.jsonl", "sites.json", "context.jsonl"))
-    return [word for pair in zip(("evaluate", "--site", "--context"), names, strict=True) for word in pair]
+    command = ["evaluate", str(folder / "reports.jsonl"), "--site", str(folder / "sites.json")]
+    command += ["--context", str(folder / "context.jsonl")]
+    return command + ["--packs", "city-programme"] * one.programme
 
 
-def _limits() -> list[Limit]:
-    """Those that are remembered only count where a pack of them ships."""
+def limits(one: Case) -> list[Limit]:
+    """Those that hold; the remembered ones only where a pack of them ships."""
     shipped = {file.name for file in (files("rules") / "packs").iterdir()}
-    remembered = (one for one in REMEMBERED if f"{one.standard.lower().replace('/', '-')}.toml" in shipped)
-    return [*LIMITS, *remembered]
+    found = LIMITS + [
+        limit for limit in REMEMBERED if f"{limit.standard.lower().replace('/', '-')}.toml" in shipped
+    ]
+    return [limit for limit in found if limit is not NATIONAL_FUME] + PROGRAMME if one.programme else found
 
 
 def _complaints(code: int, errors: str, strangers: set[str]) -> list[str]:
@@ -124,7 +140,7 @@ def main(count: int = 2_000, first: int = 0) -> None:
         found = differences(case(seed), folder)
         if found:
             sys.exit("\n".join([f"case {seed}, kept in {folder}:", *found]))
-    print(f"{count} cases, no difference, {time.monotonic() - began:.0f} s")
+    sys.stdout.write(f"{count} cases, no difference, {time.monotonic() - began:.0f} s\n")
 
 
 if __name__ == "__main__":
