@@ -66,17 +66,15 @@ LIMITS = [
     NATIONAL_FUME,
     _fume("DB50/859-2018", "50", "oil_fume", 1, date(2019, 1, 1)),
     _fume("DB50/859-2018", "50", "nmhc", 10, date(2019, 1, 1)),
+    _fume("DB11/1488-2018", "11", "oil_fume", 1, date(2019, 1, 1)),
+    _fume("DB11/1488-2018", "11", "nmhc", 10, date(2020, 1, 1)),
+    _fume("DB11/1488-2018", "11", "fume_pm", 5, date(2019, 1, 1)),
+    _fume("DB31/844-2014", "31", "oil_fume", 1, date(2016, 5, 1)),
     _dust("DB32/4437-2022", "32", "tsp", less="200 at bad AQI"),
     _dust("DB32/4437-2022", "32", "pm10", less="city"),
     _dust("DB13/2934-2019", "13", "pm10", less="city up to 150", since=date(2019, 4, 1)),
     *_noise("GB 12523-2011", date(2012, 7, 1), date(2025, 12, 31)),
     *_noise("GB 12523-2025", date(2026, 1, 1), FOREVER),
-]
-REMEMBERED = [  # their figures are marked as from memory
-    _fume("DB11/1488-2018", "11", "oil_fume", 1, date(2019, 1, 1)),
-    _fume("DB11/1488-2018", "11", "nmhc", 10, date(2020, 1, 1)),
-    _fume("DB11/1488-2018", "11", "fume_pm", 5, date(2019, 1, 1)),
-    _fume("DB31/844-2014", "31", "oil_fume", 1, date(2016, 5, 1)),
 ]
 PROGRAMME = [  # a city's own, in place of the national limit
     _fume("city-programme", "", "oil_fume", 1, LONG_AGO),

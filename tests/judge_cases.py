@@ -54,7 +54,7 @@ FACTORS: Final = {
     "construction": ("tsp", "pm10", "noise", "noise_max", "pm25", "temperature"),
 }
 EDGES: Final[dict[str, tuple[float, ...]]] = {
-    "oil_fume": (1.0, 2.0),
+    "oil_fume": (1.0, 1.0, 2.0),
     "nmhc": (10.0,),
     "fume_pm": (5.0,),
     "tsp": (500, 700, 500, 450, 300),
@@ -96,7 +96,7 @@ def case(seed: int) -> Case:
 def _site(rng: random.Random) -> dict[str, Any]:
     site: dict[str, Any] = {
         "site": rng.choice(("yard", "kitchen", "gate")),
-        "kind": rng.choice(("restaurant", "construction", "construction")),
+        "kind": rng.choice(("restaurant", "construction")),
         "area": rng.choice(AREAS),
         "sensitive": rng.random() < 0.6,
         "interval_s": rng.choice(INTERVALS),

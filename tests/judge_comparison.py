@@ -12,14 +12,13 @@ import time
 from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from typer.testing import CliRunner
 
 from app.cli import cli
-from tests.independent_judge import LIMITS, NATIONAL_FUME, PROGRAMME, REMEMBERED, Limit, judge
+from tests.independent_judge import LIMITS, NATIONAL_FUME, PROGRAMME, Limit, judge
 from tests.judge_cases import Case, case
 
 FIELDS: Final = (
@@ -74,12 +73,8 @@ def write(one: Case, folder: Path) -> list[str]:
 
 
 def limits(one: Case) -> list[Limit]:
-    """Those that hold; the remembered ones only where a pack of them ships."""
-    shipped = {file.name for file in (files("rules") / "packs").iterdir()}
-    found = LIMITS + [
-        limit for limit in REMEMBERED if f"{limit.standard.lower().replace('/', '-')}.toml" in shipped
-    ]
-    return [limit for limit in found if limit is not NATIONAL_FUME] + PROGRAMME if one.programme else found
+    """Those that hold: a programme takes the place of the national limit."""
+    return [limit for limit in LIMITS if limit is not NATIONAL_FUME] + PROGRAMME if one.programme else LIMITS
 
 
 def _complaints(code: int, errors: str, strangers: set[str]) -> list[str]:

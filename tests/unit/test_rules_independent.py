@@ -16,7 +16,7 @@ from tests.judge_cases import case
 from tests.judge_comparison import Ran, differences, limits
 
 ROOT = Path(__file__).parents[2]
-CASES = [case(seed) for seed in range(90)]
+CASES = [case(seed) for seed in range(120)]
 
 
 def as_a_process(arguments: list[str]) -> Ran:
