@@ -119,7 +119,7 @@ def _device(
     at = turn - timedelta(minutes=rng.choice((0, 15, 20, 30, 60, 119, 150)))
     if rng.random() < 0.3:
         at += timedelta(seconds=rng.choice((0.001, 0.999999, 30, 59.999, 59.999999)))
-    end = at + timedelta(minutes=rng.choice((30, 90, 180, 360, 600)))
+    end = at + timedelta(minutes=rng.choice((30, 60, 90, 180, 360)))
     while at < end:
         piece_end = at + timedelta(minutes=rng.choice((10, 15, 20, 60, 60, 120)))
         if rng.random() < 0.1:
