@@ -18,8 +18,9 @@ from domain.instant import from_ms
 from domain.site import Site
 from domain.topics import EVALUATIONS, READINGS
 from rules.engine import Engine
+from rules.health_pack import load_health
 from rules.pack import load_packs
-from rules.recall import last_judged
+from rules.recall import last_heard, last_judged, last_told
 from rules.window import MINUTE_MS
 from runtime.context import context_since
 from runtime.database import Pool, open_pool
@@ -79,12 +80,15 @@ class Bench:
         self._longest_ms = MINUTE_MS * max(
             limit.window_minutes for pack in self._packs for limit in pack.limit
         )
+        self._health = load_health(settings.rules.health)
         self._engine = Engine(
             self._packs,
             _sites(register),
             grace_ms=settings.rules.grace // timedelta(milliseconds=1),
             lateness_ms=self._lateness_ms,
+            health_pack=self._health,
         )
+        self._retire()
         self._resume: dict[int, int] = {}
         self._next: dict[int, int] = {}
         self._moved_at: dict[int, float] = {}
@@ -114,7 +118,12 @@ class Bench:
         )
         self._engine.advance(place[1], changeable_ms)
         older = await last_judged(self._pool, self._packs, from_ms(changeable_ms))
+        older += await last_told(self._pool, self._health, from_ms(changeable_ms))
         self._engine.recall([*older, *(decode_evaluation(record.value) for record in published)], place[1])
+        if self._engine.health:
+            heard = await last_heard(self._pool)
+            mine = {name: at for name, at in heard.items() if stream.partition_of(READINGS, name) == place[1]}
+            self._engine.health.remember(mine, place[1])
         first = await stream.offset_at(place, changeable_ms - self._longest_ms - _CLOCKS_AHEAD_MS)
         start = self._resume[place[1]] if first is None else min(first, self._resume[place[1]])
         log.info(
@@ -154,8 +163,15 @@ class Bench:
         self._heard_at = time.monotonic()
         if await self._register.refresh():
             self._engine.update_sites(_sites(self._register))
+            self._retire()
         values, self._context_heard = await context_since(self._pool, self._context_heard)
         return self._engine.context(values) if values else []
+
+    def _retire(self) -> None:
+        """A device that is disabled may be silent."""
+        if self._engine.health:
+            devices = self._register.devices.items()
+            self._engine.health.retire(name for name, device in devices if not device.enabled)
 
     def _pass_time(self, stream: Stream, batch: Batch) -> list[Evaluation]:
         """A partition in which nobody reports is moved by the clock, not by its devices' return."""
