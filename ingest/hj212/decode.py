@@ -29,7 +29,7 @@ _LONGEST_NUMBER: Final = 64
 _TIME: Final = re.compile(r"\d{14}(?:\d\d\d?)?", re.ASCII)
 _EARLIEST: Final = "1970"
 _SPELT: Final = re.compile(r"[ /:.T-]*".join([r"(\d{4})", *[r"(\d\d)"] * 5, r"(\d{2,3}|)"]), re.ASCII)
-"""With punctuation each field has its full width: of ``2026-1-11`` only a guess could take the 11 for the month."""
+"""With punctuation each field has its full width: in ``2026-1-11`` only a guess finds the month."""
 
 
 class Decoded(msgspec.Struct, frozen=True):

@@ -123,7 +123,7 @@ def _flags(
 
 
 def _bare(default: Sequence[tuple[int, bool]], position: int) -> Sequence[tuple[int, bool]]:
-    """The ``Flag=N`` for a code there: the only one is for all, of several each is for what stands before it."""
+    """The ``Flag=N`` for a code there: the only one is for all, each of several for what is before it."""
     return default if len(default) == 1 else [flag for flag in default if flag[0] > position][:1]
 
 
