@@ -103,18 +103,20 @@ def _fields(header: str) -> dict[str, str]:
 def _items(parameters: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     # ',' joins what belongs to one code and ';' separates codes; since each key carries
     # its code, and devices mix them up, both simply end an item.
-    parameters = _NUMBER_GOES_ON.sub("\x1f", parameters)
-    if "\x1f" not in parameters and "//" not in parameters and parameters.isascii():
-        return _split(parameters)
-    names, texts = _split(_shield(parameters))
+    if parameters.isascii() and "//" not in parameters:
+        names, equals, texts = _split(parameters)
+        if all(equals) or not _NUMBER_GOES_ON.search(parameters):
+            return names, texts
+    names, _, texts = _split(_shield(_NUMBER_GOES_ON.sub("\x1f", parameters)))
     whole = tuple(name.translate(_UNSHIELD) for name in names)
     return whole, tuple(readable(text.translate(_UNSHIELD)) for text in texts)
 
 
-def _split(parameters: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _split(parameters: str) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+    """What stands before each ``=``, the ``=`` where there is one, and what stands behind it."""
     pairs = [member.partition("=") for member in parameters.replace(",", ";").split(";")]
-    names, _, texts = zip(*pairs, strict=True)
-    return names, tuple([text.strip(_BLANK) for text in texts])
+    names, equals, texts = zip(*pairs, strict=True)
+    return names, equals, tuple([text.strip(_BLANK) for text in texts])
 
 
 def _shield(parameters: str) -> str:
