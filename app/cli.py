@@ -18,6 +18,7 @@ from app.commands import (
     evaluate,
     ledger,
     migrate,
+    packs,
     register,
     rejected,
     services,
@@ -55,6 +56,7 @@ cli.command()(asyncapi.asyncapi)
 cli.command()(conformance.conformance)
 cli.add_typer(register.app, name="register")
 cli.add_typer(devices.app, name="devices")
+cli.add_typer(packs.app, name="packs")
 cli.add_typer(rejected.app, name="rejected")
 cli.add_typer(broker.app, name="broker")
 cli.add_typer(sheets.sites, name="sites")

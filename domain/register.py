@@ -8,7 +8,7 @@ from enum import StrEnum
 
 import msgspec
 
-from domain.site import Protocol, SiteKind
+from domain.site import NoiseClass, Protocol, SiteKind
 
 
 class GridLevel(StrEnum):
@@ -69,6 +69,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
         sensitive: noise-sensitive buildings around it.
         stoves: base stoves, for restaurants.
         phase: construction phase, for construction sites.
+        noise_class: functional area for sound (声环境功能区), where a noise limit depends on it.
     """
 
     site: str
@@ -82,6 +83,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     sensitive: bool = False
     stoves: float | None = None
     phase: str | None = None
+    noise_class: NoiseClass | None = None
 
 
 class Monitor(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,6 +97,7 @@ class Monitor(msgspec.Struct, frozen=True, kw_only=True):
         password: the HJ 212 PW it must send; null is not checked.
         vendor: name of its vendor map; null is the national codes.
         model: maker and model.
+        crc_rules: the HJ 212 checksum rules that it may use (docs/hj212.md); null is any known one.
         mqtt_password: its password on the broker, in clear in the import file only; null leaves
             the account that it has.
     """
@@ -106,6 +109,7 @@ class Monitor(msgspec.Struct, frozen=True, kw_only=True):
     password: str | None = None
     vendor: str | None = None
     model: str = ""
+    crc_rules: tuple[str, ...] | None = None
     mqtt_password: str | None = None
 
 

@@ -6,10 +6,11 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from domain.site import Site, SiteKind
+from domain.site import Site
+from rules.candidate import Profile, profile
 from rules.columns import DeviceIndex
 
-_Profile = tuple[SiteKind, str, bool, int]
+_Profile = tuple[Profile, int]
 
 
 class Places:
@@ -57,7 +58,7 @@ class Places:
         site = self._sites.get(device)
         if site is None:
             return -1
-        key = (site.kind, site.area, site.sensitive, site.interval_s)
+        key = (profile(site), site.interval_s)
         number = self._numbers.get(key)
         if number is None:
             number = self._numbers[key] = len(self.profiles)

@@ -31,6 +31,7 @@ from runtime.settings import Kafka as KafkaSettings
 
 _PARTITIONER: Final = DefaultPartitioner()
 _LINGER_S: Final = 0.005
+_GATHERED: Final = 1 << 20
 _LARGEST_RECORD: Final = 4 << 20
 _LOST_PARTITION: Final = (
     CommitFailedError,
@@ -247,7 +248,7 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
 
 @asynccontextmanager
 async def open_stream(
-    settings: KafkaSettings, topics: Sequence[str], group: str, start_at: StartAt
+    settings: KafkaSettings, topics: Sequence[str], group: str, start_at: StartAt, *, gather_ms: int = 0
 ) -> AsyncIterator[Stream]:
     """Join a consumer group that reads these topics.
 
@@ -256,6 +257,7 @@ async def open_stream(
         topics: what to read; created first where they are missing.
         group: name of the consumer group.
         start_at: answers, on each assignment, from where to read.
+        gather_ms: how long records may wait for others at the broker; 0 is for nothing.
 
     Raises:
         Unavailable: no broker answers.
@@ -268,6 +270,8 @@ async def open_stream(
         session_timeout_ms=10_000,
         heartbeat_interval_ms=2_000,
         max_poll_interval_ms=300_000,
+        fetch_min_bytes=_GATHERED if gather_ms else 1,
+        fetch_max_wait_ms=gather_ms or 500,
         fetch_max_bytes=32 << 20,
         max_partition_fetch_bytes=8 << 20,
     )

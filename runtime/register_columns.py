@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from domain.errors import ConfigError
 from domain.register import Monitor, Place, Squad
-from domain.site import Protocol, SiteKind
+from domain.site import NoiseClass, Protocol, SiteKind
 from runtime.register_check import Entry, Fault
 from runtime.register_sheet import Sheet, read_sheet
 
@@ -34,6 +34,8 @@ _PROTOCOLS: Final = {
 _YES_NO: Final = dict.fromkeys(("true", "yes", "y", "1", "是", "有", "√"), True) | dict.fromkeys(
     ("false", "no", "n", "0", "否", "无", "×"), False
 )
+_NOISE_CLASSES: Final = {text: kind for kind in NoiseClass for text in (kind.value, f"{kind.value}类")}
+_BETWEEN_NAMES: Final = re.compile(r"[\s,，、;；+]+")
 _DECORATION: Final = re.compile(r"[\s*＊_:：]|[(（\[][^)）\]]*[)）\]]")
 
 
@@ -85,6 +87,10 @@ def _whole(text: str) -> int:
     return int(value)
 
 
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.lower() for name in _BETWEEN_NAMES.split(text) if name)
+
+
 @dataclass(frozen=True, slots=True)
 class Table:
     """The columns of one kind of sheet; the first is the id."""
@@ -115,6 +121,7 @@ SITES: Final = Table(
         Column("sensitive", ("噪声敏感", "敏感", "敏感区域", "噪声敏感建筑物"), _one_of(_YES_NO)),
         Column("stoves", ("基准灶头数", "灶头数", "base stoves"), _number),
         Column("phase", ("施工阶段", "construction phase")),
+        Column("noise_class", ("声环境功能区", "功能区类别", "noise class"), _one_of(_NOISE_CLASSES)),
     ),
 )
 DEVICES: Final = Table(
@@ -126,6 +133,7 @@ DEVICES: Final = Table(
         Column("interval_s", ("上报间隔", "上传间隔", "上报周期", "interval", "reporting interval"), _whole),
         Column("password", ("HJ212密码", "PW", "访问密码", "hj212 password")),
         Column("vendor", ("厂商映射", "编码映射", "vendor map")),
+        Column("crc_rules", ("校验规则", "CRC", "crc rules"), _names),
         Column("model", ("型号", "设备型号", "厂商型号")),
         Column("mqtt_password", ("MQTT密码", "mqtt password")),
     ),

@@ -57,6 +57,9 @@ class Ingest(_Group):
     hj212_clock_off: timedelta | None = Field(
         None, description="set the clocks of HJ 212 devices that are further off, unasked; empty is never"
     )
+    make_up_every: timedelta = Field(
+        timedelta(minutes=5), description="wait between rounds of asking HJ 212 devices for missing minutes"
+    )
     max_future: timedelta = Field(timedelta(minutes=10), description="how far ahead a device's clock may be")
     max_age: timedelta = Field(timedelta(days=30), description="how old a back-filled report may be")
     max_payload: int = Field(1 << 20, ge=1024, description="bytes of one MQTT message")
@@ -67,7 +70,7 @@ class Ingest(_Group):
 class Rules(_Group):
     """Judging."""
 
-    packs: tuple[Path, ...] = Field((), description="a city's own packs, beside the built-in ones")
+    packs: tuple[Path, ...] = Field((), description="a city's own pack files, or optional packs by name")
     grace: timedelta = Field(
         timedelta(seconds=90), description="wait after a window's end before its first verdict"
     )
