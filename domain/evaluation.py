@@ -20,17 +20,17 @@ class Verdict(StrEnum):
     INDETERMINATE = "indeterminate"  # context that could change the verdict is missing
 
 
-class Evaluation(msgspec.Struct, frozen=True):
+class Evaluation(msgspec.Struct, frozen=True, gc=False):
     """The result of judging one window of one device against one limit.
 
     Attributes:
         device: the judged device.
-        standard: number of the standard, such as ``DB32/4437-2022``.
+        standard: number of the standard, such as ``DB32/4437-2022``; ``yanchen/health`` is none.
         limit: id of the limit in its pack.
-        factor: the judged factor.
+        factor: the judged factor; ``device`` where the device's own health was judged.
         window_start: start of the window, included.
         window_end: its end, excluded.
-        statistic: ``mean``, ``energy_mean`` or ``max``.
+        statistic: ``mean``, ``energy_mean`` or ``max``; of a device's health what was looked for.
         value: the figure compared, after adjustments, in ``unit``; null where there is none.
         limit_value: what it was compared with; more than this is an exceedance.
         unit: unit of both.

@@ -1,6 +1,6 @@
 """Readings as columns: the only form in which the engine touches them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Final
@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from domain.factors import FACTORS
+from domain.factors import FACTORS, Factor
 from domain.flags import NORMAL, SATURATED
 from domain.instant import to_ms
 from domain.report import Report
@@ -18,6 +18,11 @@ from rules.window import Int64s
 VALID: Final = 0
 OVER_RANGE: Final = 1
 NOT_VALID: Final = 2
+
+NEVER: Final = int(np.iinfo(np.int64).max)
+"""Beyond every time: the report does not say when it was received."""
+Positions = npt.NDArray[np.intp]
+"""Places in columns."""
 
 _FLAGS: Final = {NORMAL: VALID, SATURATED: OVER_RANGE}
 
@@ -58,7 +63,7 @@ class Rows:
     def __len__(self) -> int:
         return len(self.at)
 
-    def pick(self, which: npt.NDArray[np.bool_] | npt.NDArray[np.intp]) -> "Rows":
+    def pick(self, which: npt.NDArray[np.bool_] | Positions) -> "Rows":
         """The rows of a mask, or in the order of an index."""
         return Rows(self.device[which], self.at[which], self.micro[which], self.flag[which])
 
@@ -86,6 +91,8 @@ class Columns:
         factor: index into ``FACTORS``, -1 where there is no such factor.
         value: in the factor's unit.
         flag: ``VALID``, ``OVER_RANGE`` or ``NOT_VALID``.
+        received: when the reading's report was received, epoch ms, ``NEVER`` where it does not say;
+            none says of no report.
     """
 
     device: npt.NDArray[np.int32]
@@ -94,23 +101,35 @@ class Columns:
     factor: npt.NDArray[np.int8]
     value: npt.NDArray[np.float64]
     flag: npt.NDArray[np.uint8]
+    received: Int64s | None = None
 
     def __len__(self) -> int:
         return len(self.at)
 
-    def implausible(self) -> npt.NDArray[np.bool_]:
-        """Readings with flag N outside their factor's plausible range (NaN too): ingest refuses such."""
-        low, high = _LOW[self.factor], _HIGH[self.factor]
-        with np.errstate(invalid="ignore"):
-            wild: npt.NDArray[np.bool_] = ~((self.value >= low) & (self.value <= high))
-        wild &= (self.flag == VALID) & (self.factor >= 0)
-        return wild
+    def by_factor(self) -> Iterator[tuple[Factor, Positions]]:
+        """Each factor and where its readings are, in stored order; what is no factor is passed over."""
+        order = np.argsort(self.factor, kind="stable")
+        ends = np.cumsum(np.bincount(self.factor + 1, minlength=len(FACTORS) + 1))
+        for factor, begin, end in zip(FACTORS.values(), ends[:-1].tolist(), ends[1:].tolist(), strict=True):
+            if begin < end:
+                yield factor, order[begin:end]
 
-    def rows(self, which: npt.NDArray[np.bool_]) -> Rows:
-        """The rows of a mask, with values as whole millionths."""
-        flag = self.flag[which]
-        value = np.where(flag == VALID, self.value[which], 0.0)
-        return Rows(self.device[which], self.at[which], np.rint(value * MICRO).astype(np.int64), flag)
+    def plausible(self, factor: Factor, where: Positions) -> Positions:
+        """Without readings flagged N beyond their plausible range (NaN too): ingest refuses such."""
+        value = self.value[where]
+        with np.errstate(invalid="ignore"):
+            fine = (value >= factor.low) & (value <= factor.high)
+        if fine.all():
+            return where
+        kept: Positions = where[fine | (self.flag[where] != VALID)]
+        return kept
+
+    def rows(self, where: Positions) -> Rows:
+        """Readings of one factor, with values as whole millionths."""
+        flag, value = self.flag[where], self.value[where]
+        if flag.any():
+            value = np.where(flag == VALID, value, 0.0)
+        return Rows(self.device[where], self.at[where], np.rint(value * MICRO).astype(np.int64), flag)
 
 
 class _Codes(dict[str, int]):
@@ -121,8 +140,6 @@ class _Codes(dict[str, int]):
 
 
 CODES: Final[Mapping[str, int]] = _Codes({name: code for code, name in enumerate(FACTORS)})
-_LOW: Final = np.array([factor.low for factor in FACTORS.values()])
-_HIGH: Final = np.array([factor.high for factor in FACTORS.values()])
 
 
 def columns(reports: Sequence[Report], devices: DeviceIndex) -> Columns:
@@ -136,16 +153,24 @@ def columns(reports: Sequence[Report], devices: DeviceIndex) -> Columns:
     counts = np.fromiter(map(len, readings), np.int64, size)
     factor = np.fromiter(map(CODES.__getitem__, chain.from_iterable(readings)), np.int8)
     value = np.fromiter(chain.from_iterable([one.values() for one in readings]), np.float64)
-    progress = np.repeat(np.minimum(at, _received(reports)), counts)
+    received = _received(reports)
+    progress = np.repeat(np.minimum(at, received), counts)
     flag = _flags(reports, counts)
-    return Columns(np.repeat(device, counts), np.repeat(at, counts), progress, factor, value, flag)
+    return Columns(
+        np.repeat(device, counts),
+        np.repeat(at, counts),
+        progress,
+        factor,
+        value,
+        flag,
+        np.repeat(received, counts),
+    )
 
 
 def _received(reports: Sequence[Report]) -> Int64s:
-    """When each report was received, epoch ms; beyond every time where it does not say."""
-    never = np.iinfo(np.int64).max
+    """When each report was received, epoch ms; ``NEVER`` where it does not say."""
     times = [one.received_at for one in reports]
-    return np.fromiter([never if time is None else to_ms(time) for time in times], np.int64, len(reports))
+    return np.fromiter([NEVER if time is None else to_ms(time) for time in times], np.int64, len(reports))
 
 
 def _flags(reports: Sequence[Report], counts: Int64s) -> npt.NDArray[np.uint8]:

@@ -14,23 +14,25 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
-import msgspec
 import numpy as np
 
+from domain import health
 from domain.context import ContextValue
 from domain.errors import ConfigError
 from domain.evaluation import Evaluation
-from domain.factors import FACTORS
 from domain.instant import from_ms, to_ms
 from domain.report import Report
 from domain.site import Site
-from rules.columns import CODES, Columns, Rows, columns
+from rules.columns import Columns, Rows, columns
 from rules.context import ContextTable, Hour
-from rules.judging import Judge, Judged
+from rules.health import Health
+from rules.health_pack import HealthPack
+from rules.judging import Judge
 from rules.lane import Kept, Lane, Pairs
 from rules.limits import Book, LaneKey
 from rules.pack import Pack
 from rules.places import Places
+from rules.revision import revise
 from rules.statistics import sort_unique
 from rules.window import HOUR_MS, Int64s, window_start
 
@@ -63,6 +65,7 @@ class Engine:
         sites: device → where it stands.
         grace_ms: how long after a window's end it closes.
         lateness_ms: how long after its end data may still change it.
+        health_pack: the rules of device health; without them it is not judged.
 
     Raises:
         ConfigError: the lateness is shorter than the grace.
@@ -70,6 +73,7 @@ class Engine:
     Attributes:
         late: device → readings that came after their window's release.
         implausible: factor → readings with flag N outside its plausible range, which do not count.
+        health: judges the devices themselves; none without rules.
     """
 
     def __init__(
@@ -79,6 +83,7 @@ class Engine:
         *,
         grace_ms: int = GRACE_MS,
         lateness_ms: int = LATENESS_MS,
+        health_pack: HealthPack | None = None,
     ) -> None:
         if not 0 <= grace_ms <= lateness_ms:
             raise ConfigError(f"lateness ({lateness_ms} ms) is shorter than grace ({grace_ms} ms); raise it")
@@ -89,6 +94,11 @@ class Engine:
         self._context: Final = ContextTable()
         self._places: Final = Places(sites)
         self._judge: Final = Judge(self._book, self._context, self._places)
+        self.health: Final = (
+            Health(health_pack, self._places, grace_ms=grace_ms, lateness_ms=lateness_ms)
+            if health_pack
+            else None
+        )
         self._shards: Final[dict[int, _Shard]] = {}
         self._late_windows: Final[dict[Late, None]] = {}
 
@@ -117,25 +127,30 @@ class Engine:
         return self.push_columns(batch, partition)
 
     def push_columns(self, batch: Columns, partition: int = 0) -> list[Evaluation]:
-        """As ``push``, for readings that are columns already; their devices come from ``device_index``."""
+        """As ``push``, for readings that are columns already; their devices come from ``device_numbers``."""
         if not len(batch):
             return []
         shard = self._shard(partition)
-        wild = batch.implausible()
-        for code, count in zip(*np.unique(batch.factor[wild], return_counts=True), strict=True):
-            self.implausible[list(FACTORS)[int(code)]] += int(count)
         before = np.maximum.accumulate(np.concatenate(([shard.watermark], batch.progress)))
-        for lane in shard.lanes:
-            mine = (batch.factor == CODES[lane.key.factor]) & ~wild
-            if mine.any():
-                self._offer(lane, batch.rows(mine), before[:-1][mine])
-        return self._move(shard, int(before[-1]))
+        wild = np.zeros(len(batch), bool)
+        for factor, where in batch.by_factor():
+            fine = batch.plausible(factor, where)
+            if len(fine) < len(where):
+                self.implausible[factor.id] += len(where) - len(fine)
+                wild[np.setdiff1d(where, fine)] = True
+            lanes = [lane for lane in shard.lanes if lane.key.factor == factor.id]
+            if lanes and len(fine):
+                rows, marks = batch.rows(fine), before[fine]
+                for lane in lanes:
+                    self._offer(lane, rows, marks)
+        issued = self._move(shard, int(before[-1]))
+        return issued + self.health.push(batch, wild, partition) if self.health else issued
 
-    def device_index(self, device: str) -> int:
-        """The number that stands for a device in columns."""
-        index = self._places.index[device]
+    def device_numbers(self, devices: Iterable[str]) -> list[int]:
+        """The numbers that stand for devices in columns."""
+        numbers = [self._places.index[device] for device in devices]
         self._places.refresh()
-        return index
+        return numbers
 
     def context(self, values: Sequence[ContextValue]) -> list[Evaluation]:
         """Take context; windows that it changes are issued again while they are not final."""
@@ -152,7 +167,8 @@ class Engine:
     def advance(self, partition: int, watermark_ms: int) -> list[Evaluation]:
         """Time passed in one partition without reports; a watermark never goes back."""
         shard = self._shard(partition)
-        return self._move(shard, max(shard.watermark, watermark_ms))
+        issued = self._move(shard, max(shard.watermark, watermark_ms))
+        return issued + self.health.advance(partition, watermark_ms) if self.health else issued
 
     def finish(self) -> list[Evaluation]:
         """Nothing more will come: every window that holds a reading becomes final."""
@@ -183,11 +199,15 @@ class Engine:
                 that were not final.
         """
         shard = self._shard(partition)
-        for evaluation in published:
+        published = list(published)
+        if self.health:
+            self.health.recall((one for one in published if one.standard == health.STANDARD), partition)
+        limits = [one for one in published if one.standard != health.STANDARD]
+        numbers = self.device_numbers(one.device for one in limits)
+        for index, evaluation in zip(numbers, limits, strict=True):
             start = to_ms(evaluation.window_start)
             length = to_ms(evaluation.window_end) - start
             key = LaneKey(evaluation.factor, length, evaluation.statistic)
-            index = self.device_index(evaluation.device)
             for lane in shard.lanes:
                 if lane.key == key:
                     lane.remember(index, start)
@@ -196,6 +216,8 @@ class Engine:
     def forget(self, partition: int) -> None:
         """Drop all state of a partition that another process judges now."""
         self._shards.pop(partition, None)
+        if self.health:
+            self.health.forget(partition)
 
     def _shard(self, partition: int) -> _Shard:
         shard = self._shards.get(partition)
@@ -206,9 +228,9 @@ class Engine:
     def _offer(self, lane: Lane, rows: Rows, before: Int64s) -> None:
         """Give a lane its readings; those of windows released by then are counted instead."""
         length = lane.key.window_ms
-        start = window_start(rows.at, length)
-        late = start < window_start(before - self._lateness, length)
-        if late.any():
+        if window_start(int(rows.at.min()), length) < window_start(int(before[-1]) - self._lateness, length):
+            start = window_start(rows.at, length)
+            late = start < window_start(before - self._lateness, length)
             for device, at in zip(rows.device[late].tolist(), start[late].tolist(), strict=True):
                 name = self._places.index.names[device]
                 self.late[name] += 1
@@ -218,12 +240,12 @@ class Engine:
             lane.accept(rows)
 
     def _reopen(self, lane: Lane, hour: Hour) -> None:
+        within = self._places.within(hour.area)
         for start, kept in lane.kept.items():
-            if window_start(start, HOUR_MS) != hour.start_ms:
-                continue
-            devices = {device for by_device in kept.issued.values() for device in by_device}
-            areas = ((device, self._places.area(device)) for device in devices)
-            lane.reopen(start, [device for device, area in areas if area and area.startswith(hour.area)])
+            if window_start(start, HOUR_MS) == hour.start_ms:
+                for told in kept.told.values():
+                    devices = told.findings["device"].astype(np.int64)
+                    lane.reopen(start, devices[within[devices]])
 
     def _move(self, shard: _Shard, watermark: int) -> list[Evaluation]:
         shard.watermark = watermark
@@ -238,7 +260,8 @@ class Engine:
                 rows = sort_unique(rows)
                 lane.keep(rows, released)
                 issued += self._issue(shard, lane, pairs, rows)
-            issued += [msgspec.structs.replace(last, final=True) for last in lane.release(released)]
+            for told in lane.release(released):
+                issued += told.evaluations(self._places.index.names, final=True)
         self._forget_recalled(shard)
         return issued
 
@@ -264,45 +287,15 @@ class Engine:
     def _issue(self, shard: _Shard, lane: Lane, pairs: Pairs, rows: Rows) -> list[Evaluation]:
         """Judge windows; hand out what is new or differs from what was handed out last."""
         released = window_start(shard.watermark - self._lateness, lane.key.window_ms)
+        names = self._places.index.names
         issued: list[Evaluation] = []
-        for judged in self._judge.evaluate(lane.key, pairs, rows, released):
-            final = judged.start_ms < released
-            kept = lane.kept.get(judged.start_ms) or Kept()
-            known = kept.issued.setdefault(judged.limit, {})
+        for judged in self._judge.evaluate(lane.key, pairs, rows):
+            start = judged.span.start_ms
+            final = start < released
+            kept = lane.kept.get(start) or Kept()
+            new, last = revise(judged, kept.told.get(judged.limit), shard.recalled, names, final=final)
+            kept.told[judged.limit] = last
             if not final:
-                lane.kept[judged.start_ms] = kept
-            if known or shard.recalled:
-                issued += _changes(judged, known, shard.recalled)
-            else:
-                issued += judged.evaluations
-                if not final:
-                    known.update(zip(judged.devices, judged.evaluations, strict=True))
+                lane.kept[start] = kept
+            issued += new.evaluations(names, final=final)
         return issued
-
-
-def _changes(judged: Judged, known: dict[int, Evaluation], recalled: _Recalled) -> list[Evaluation]:
-    """What is new in evaluations, where some of them may have been handed out before."""
-    issued = []
-    for device, fresh in zip(judged.devices, judged.evaluations, strict=True):
-        last = known.pop(device, None)
-        if last is None:
-            last = recalled.get((fresh.device, fresh.standard, fresh.limit, judged.start_ms))
-        issue = _revised(fresh, last)
-        if issue is not None:
-            issued.append(issue)
-        current = issue or last
-        if current is not None and not current.final:
-            known[device] = current
-    return issued
-
-
-def _revised(fresh: Evaluation, last: Evaluation | None) -> Evaluation | None:
-    """What to hand out of a window judged (again): none if it says nothing new."""
-    if last is None:
-        return fresh
-    if last.final:
-        return None
-    same = msgspec.structs.replace(fresh, revision=last.revision)
-    if msgspec.structs.replace(same, final=last.final) == last:
-        return same if fresh.final else None
-    return msgspec.structs.replace(fresh, revision=last.revision + 1)

@@ -5,8 +5,11 @@ window that could still change is replayed whole, and what was published about i
 nothing is published of the replay, and revisions go on from where they were.
 """
 
+import gc
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -18,8 +21,9 @@ from domain.instant import from_ms
 from domain.site import Site
 from domain.topics import EVALUATIONS, READINGS
 from rules.engine import Engine
+from rules.health_pack import load_health
 from rules.pack import load_packs
-from rules.recall import last_judged
+from rules.recall import last_heard, last_judged, last_told
 from rules.window import MINUTE_MS
 from runtime.context import context_since
 from runtime.database import Pool, open_pool
@@ -38,6 +42,8 @@ _CLOCKS_AHEAD_MS: Final = 600_000
 _NEIGHBOURS_EVERY_S: Final = 5.0
 _TAKE_MS: Final = 200
 _MOST: Final = 20_000
+_COLLECT_AFTER: Final = 10 * _MOST
+"""Objects: a record is about five of them."""
 
 
 async def run_rules(settings: Settings) -> None:
@@ -54,7 +60,26 @@ async def run_rules(settings: Settings) -> None:
         await bench.hear_neighbours()
         async with open_stream(settings.kafka, [READINGS], "yanchen-rules", bench.start_at) as stream:
             log.info("rules_started", devices=len(register.devices))
-            await bench.run(stream)
+            with calm_collector():
+                await bench.run(stream)
+
+
+@contextmanager
+def calm_collector() -> Iterator[None]:
+    """Let Python look for garbage cycles once a batch or so, and not among what was there at the start.
+
+    A batch makes tens of thousands of objects, none of them in a cycle; by default a third of the
+    processor's time goes into looking (docs/performance.md, "Rules").
+    """
+    before = gc.get_threshold()
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_COLLECT_AFTER, *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+        gc.unfreeze()
 
 
 class Bench:
@@ -79,12 +104,15 @@ class Bench:
         self._longest_ms = MINUTE_MS * max(
             limit.window_minutes for pack in self._packs for limit in pack.limit
         )
+        self._health = load_health(settings.rules.health)
         self._engine = Engine(
             self._packs,
             _sites(register),
             grace_ms=settings.rules.grace // timedelta(milliseconds=1),
             lateness_ms=self._lateness_ms,
+            health_pack=self._health,
         )
+        self._retire()
         self._resume: dict[int, int] = {}
         self._next: dict[int, int] = {}
         self._moved_at: dict[int, float] = {}
@@ -114,7 +142,12 @@ class Bench:
         )
         self._engine.advance(place[1], changeable_ms)
         older = await last_judged(self._pool, self._packs, from_ms(changeable_ms))
+        older += await last_told(self._pool, self._health, from_ms(changeable_ms))
         self._engine.recall([*older, *(decode_evaluation(record.value) for record in published)], place[1])
+        if self._engine.health:
+            heard = await last_heard(self._pool)
+            mine = {name: at for name, at in heard.items() if stream.partition_of(READINGS, name) == place[1]}
+            self._engine.health.remember(mine, place[1])
         first = await stream.offset_at(place, changeable_ms - self._longest_ms - _CLOCKS_AHEAD_MS)
         start = self._resume[place[1]] if first is None else min(first, self._resume[place[1]])
         log.info(
@@ -125,14 +158,18 @@ class Bench:
     async def run(self, stream: Stream) -> None:
         """Take, judge, publish, and only then move on."""
         while True:
-            batch = (await stream.take(_TAKE_MS, _MOST)).get(READINGS, {})
-            issued = self._judge(batch)
-            if not self._replaying(stream) and time.monotonic() - self._heard_at > _NEIGHBOURS_EVERY_S:
-                issued += await self.hear_neighbours()
-                issued += self._pass_time(stream, batch)
-            await self._publish(issued)
-            if batch:
-                await self._keep_place(stream, batch)
+            async with stream.at_work:
+                await self._turn(stream)
+
+    async def _turn(self, stream: Stream) -> None:
+        batch = (await stream.take(_TAKE_MS, _MOST)).get(READINGS, {})
+        issued = self._judge(batch)
+        if not self._replaying(stream) and time.monotonic() - self._heard_at > _NEIGHBOURS_EVERY_S:
+            issued += await self.hear_neighbours()
+            issued += self._pass_time(stream, batch)
+        await self._publish(issued)
+        if batch:
+            await self._keep_place(stream, batch)
 
     def _replaying(self, stream: Stream) -> bool:
         """Whether some window may still lack readings that it had before: no verdict but from the log."""
@@ -154,8 +191,15 @@ class Bench:
         self._heard_at = time.monotonic()
         if await self._register.refresh():
             self._engine.update_sites(_sites(self._register))
+            self._retire()
         values, self._context_heard = await context_since(self._pool, self._context_heard)
         return self._engine.context(values) if values else []
+
+    def _retire(self) -> None:
+        """A device that is disabled may be silent."""
+        if self._engine.health:
+            devices = self._register.devices.items()
+            self._engine.health.retire(name for name, device in devices if not device.enabled)
 
     def _pass_time(self, stream: Stream, batch: Batch) -> list[Evaluation]:
         """A partition in which nobody reports is moved by the clock, not by its devices' return."""
@@ -170,8 +214,8 @@ class Bench:
     async def _publish(self, issued: Sequence[Evaluation]) -> None:
         if issued:
             await self._producer.publish(EVALUATIONS, [(item.device, encode(item)) for item in issued])
-        for item in issued:
-            EVALUATIONS_COUNT.labels(item.verdict).inc()
+        for verdict, count in Counter(item.verdict for item in issued).items():
+            EVALUATIONS_COUNT.labels(verdict).inc(count)
 
     async def _keep_place(self, stream: Stream, batch: Batch) -> None:
         reached = {
