@@ -6,13 +6,15 @@ context, or a note, go one by one through ``rules.verdict``. Both follow the sam
 """
 
 from collections.abc import Iterator
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from msgspec.structs import replace
 
 from domain.evaluation import Evaluation, Verdict
 from domain.site import Site
+from rules.calendar import CalendarTable, holds, notes
 from rules.columns import Rows
 from rules.context import ContextTable
 from rules.lane import Pairs
@@ -52,11 +54,13 @@ class Judge:
         book: the limits.
         context: the city's hours.
         places: where devices stand.
+        calendar: what is on.
     """
 
-    def __init__(self, book: Book, context: ContextTable, places: Places) -> None:
+    def __init__(self, book: Book, context: ContextTable, places: Places, calendar: CalendarTable) -> None:
         self._book: Final = book
         self._context: Final = context
+        self._calendar: Final = calendar
         self._places: Final = places
 
     def evaluate(self, lane: LaneKey, pairs: Pairs, rows: Rows, released: int) -> Iterator[Judged]:
@@ -69,9 +73,12 @@ class Judge:
             released: windows that start before it (epoch ms) are final.
         """
         for alike in self._alike(lane, pairs, reduce_windows(rows, lane)):
+            on = self._calendar.at(alike.place, alike.span.start_ms)
             for limit in self._book.holding(alike.place, alike.span.day).get(lane, ()):
-                if limit.minutes is None or alike.span.minute in limit.minutes:
+                if (limit.minutes is None or alike.span.minute in limit.minutes) and holds(limit, on):
                     evaluations = self._one_limit(limit, alike, alike.span.start_ms < released)
+                    if on:
+                        evaluations = _noted(evaluations, notes(limit, on))
                     yield Judged(limit, alike.span.start_ms, alike.device.tolist(), evaluations)
 
     def _alike(self, lane: LaneKey, pairs: Pairs, groups: Groups) -> Iterator[_Alike]:
@@ -127,6 +134,10 @@ class Judge:
                 alike.device.tolist(), alike.n_valid.tolist(), findings, strict=True
             )
         ]
+
+
+def _noted(evaluations: list[Evaluation], said: tuple[dict[str, Any], ...]) -> list[Evaluation]:
+    return [replace(one, adjustments=one.adjustments + said) for one in evaluations] if said else evaluations
 
 
 def _plain(limit: Limit, alike: _Alike, n_expected: int) -> list[Finding]:

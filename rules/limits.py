@@ -3,13 +3,15 @@
 The law of this file: per factor and site, among the standards in force that day that hold for
 the site's kind and surroundings, the one with the longest area prefix of the site's code
 replaces the others; on equal length the later pack of the sequence wins, and so a city's own
-pack wins over those that ship. All limits of that factor in the winning standard hold.
+pack wins over those that ship. All limits of that factor in the winning standard hold. A limit
+that holds only ``during`` hours of the calendar replaces none: it is added while they last.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
+from itertools import chain
 from typing import Final, NamedTuple
 
 from domain.site import Site, SiteKind
@@ -42,6 +44,7 @@ class Limit:
         share: smallest valid share of the expected samples.
         clause: where the standard says so.
         minutes: minutes of the local day at which a window may start; none is all.
+        during: kind of calendar entry that must be on; none is always.
         allowed_per_day: exceedances a day that the standard allows (counted with episodes).
         adjustment: what is done to the statistic before it is compared.
     """
@@ -55,6 +58,7 @@ class Limit:
     share: Fraction
     clause: str
     minutes: frozenset[int] | None
+    during: str | None
     allowed_per_day: int
     adjustment: AqiDeduction | CityDifference | None
 
@@ -98,18 +102,20 @@ class Book:
 
     def _hold(self, site: Site, day: date) -> Holding:
         winners: dict[str, tuple[int, tuple[Limit, ...]]] = {}
+        added: list[Limit] = []
         for pack, limits in self._packs:
             if not _applies(pack, site, day):
                 continue
-            for factor in {limit.lane.factor for limit in limits}:
+            standing = [limit for limit in limits if limit.during is None]
+            added += [limit for limit in limits if limit.during]
+            for factor in {limit.lane.factor for limit in standing}:
                 best = winners.get(factor)
                 if best is None or len(pack.area) >= best[0]:
-                    own = tuple(limit for limit in limits if limit.lane.factor == factor)
+                    own = tuple(limit for limit in standing if limit.lane.factor == factor)
                     winners[factor] = (len(pack.area), own)
         holding: Holding = {}
-        for _, limits in winners.values():
-            for limit in limits:
-                holding[limit.lane] = (*holding.get(limit.lane, ()), limit)
+        for limit in chain.from_iterable([*(own for _, own in winners.values()), added]):
+            holding[limit.lane] = (*holding.get(limit.lane, ()), limit)
         return holding
 
 
@@ -133,6 +139,7 @@ def _limit(pack: Pack, entry: LimitEntry) -> Limit:
         share=Fraction(str(entry.valid_share)),
         clause=entry.clause,
         minutes=_minutes(pack, entry),
+        during=entry.during,
         allowed_per_day=entry.allowed_per_day,
         adjustment=entry.adjustment,
     )

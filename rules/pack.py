@@ -102,6 +102,7 @@ class LimitEntry(_Strict):
     unit: str
     valid_share: Annotated[float, Field(gt=0, le=1)] = 0.75
     period: Literal["day", "night"] | None = None
+    during: Literal["exam", "festival"] | None = None
     allowed_per_day: Annotated[int, Field(ge=0)] = 0
     adjustment: Adjustment | None = None
     clause: str

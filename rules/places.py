@@ -9,7 +9,7 @@ import numpy.typing as npt
 from domain.site import Site, SiteKind
 from rules.columns import DeviceIndex
 
-_Profile = tuple[SiteKind, str, bool, int]
+_Profile = tuple[SiteKind, str, bool, int, str]
 
 
 class Places:
@@ -30,6 +30,7 @@ class Places:
         self.of: npt.NDArray[np.int64] = np.empty(0, np.int64)
         self._numbers: Final[dict[_Profile, int]] = {}
         self._sites = dict(sites)
+        self._apart: frozenset[str] = frozenset()
 
     @property
     def unknown(self) -> frozenset[str]:
@@ -47,6 +48,17 @@ class Places:
         self.of = self.of[:0]
         self.refresh()
 
+    def set_apart(self, sites: frozenset[str]) -> None:
+        """Judge the devices of each of these sites by themselves."""
+        if sites != self._apart:
+            self._apart = sites
+            self.of = self.of[:0]
+            self.refresh()
+
+    def site(self, device: int) -> Site | None:
+        """Where a device stands, if it has a site."""
+        return self._sites.get(self.index.names[device])
+
     def refresh(self) -> None:
         """Place devices that the index has met since the last time."""
         new = [self._profile(name) for name in self.index.names[len(self.of) :]]
@@ -57,7 +69,8 @@ class Places:
         site = self._sites.get(device)
         if site is None:
             return -1
-        key = (site.kind, site.area, site.sensitive, site.interval_s)
+        apart = site.site if site.site in self._apart else ""
+        key = (site.kind, site.area, site.sensitive, site.interval_s, apart)
         number = self._numbers.get(key)
         if number is None:
             number = self._numbers[key] = len(self.profiles)

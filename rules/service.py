@@ -5,6 +5,7 @@ window that could still change is replayed whole, and what was published about i
 nothing is published of the replay, and revisions go on from where they were.
 """
 
+import asyncio
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -17,11 +18,14 @@ from domain.evaluation import Evaluation
 from domain.instant import from_ms
 from domain.site import Site
 from domain.topics import EVALUATIONS, READINGS
-from rules.engine import Engine
+from rules.corrector import Corrector
+from rules.engine import Engine, Late
 from rules.pack import load_packs
 from rules.recall import last_judged
+from runtime.calendar import load_calendar
 from runtime.context import context_since
-from runtime.database import Pool, open_pool
+from runtime.corrections import ask_for_late
+from runtime.database import Pool, open_pool, transaction
 from runtime.kafka import Batch, Place, Producer, Stream, open_producer, open_stream, read_since
 from runtime.metrics import EVALUATIONS as EVALUATIONS_COUNT
 from runtime.metrics import EVENT_LAG
@@ -45,7 +49,7 @@ async def run_rules(settings: Settings) -> None:
 
     Raises:
         ConfigError: a pack is wrong.
-        Unavailable: a neighbour is away; judging begins again from the log.
+        Unavailable: a neighbour is away (inside an exception group); judging begins again from the log.
     """
     async with open_pool(settings.database) as pool, open_producer(settings.kafka) as producer:
         register = Register(pool)
@@ -54,7 +58,9 @@ async def run_rules(settings: Settings) -> None:
         await bench.hear_neighbours()
         async with open_stream(settings.kafka, [READINGS], "yanchen-rules", bench.start_at) as stream:
             log.info("rules_started", devices=len(register.devices))
-            await bench.run(stream)
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(bench.run(stream), name="judging")
+                tasks.create_task(bench.corrector.run(), name="corrections")
 
 
 class Bench:
@@ -65,6 +71,9 @@ class Bench:
         pool: register, context, watermarks.
         producer: takes the evaluations.
         register: who stands where.
+
+    Attributes:
+        corrector: judges again what was final; runs beside the bench.
     """
 
     def __init__(self, settings: Settings, pool: Pool, producer: Producer, register: Register) -> None:
@@ -81,6 +90,9 @@ class Bench:
             grace_ms=settings.rules.grace // timedelta(milliseconds=1),
             lateness_ms=self._lateness_ms,
         )
+        self.corrector: Final = Corrector(settings, pool, producer, register, self._packs)
+        self._late: list[Late] = []
+        self._saved: dict[int, int] = {}
         self._resume: dict[int, int] = {}
         self._next: dict[int, int] = {}
         self._moved_at: dict[int, float] = {}
@@ -96,6 +108,7 @@ class Bench:
             self._engine.forget(partition)
             self._resume[partition], watermark = saved.get(partition, (0, None))
             if watermark is not None:
+                self._saved[partition] = watermark
                 starts[place] = await self._rewind(stream, place, watermark)
             elif self._resume[partition]:
                 starts[place] = self._resume[partition]
@@ -123,12 +136,16 @@ class Bench:
         while True:
             batch = (await stream.take(_TAKE_MS, _MOST)).get(READINGS, {})
             issued = self._judge(batch)
+            for _, partition in stream.assigned():
+                issued += self._caught_up(partition)
             if not self._replaying(stream) and time.monotonic() - self._heard_at > _NEIGHBOURS_EVERY_S:
                 issued += await self.hear_neighbours()
                 issued += self._pass_time(stream, batch)
             await self._publish(issued)
-            if batch:
-                await self._keep_place(stream, batch)
+            await ask_for_late(self._pool, self._late)
+            self._late.clear()
+            if batch or issued:
+                await self._keep_place(stream)
 
     def _replaying(self, stream: Stream) -> bool:
         """Whether some window may still lack readings that it had before: no verdict but from the log."""
@@ -139,19 +156,32 @@ class Bench:
         for partition, records in sorted(batch.items()):
             known = [record for record in records if record.offset < self._resume[partition]]
             fresh = records[len(known) :]
-            self._engine.push([decode_report(record.value) for record in known], partition)
-            issued += self._engine.push([decode_report(record.value) for record in fresh], partition)
+            if known:
+                self._engine.push([decode_report(record.value) for record in known], partition)
+                self._engine.take_late()  # on the list since then
             self._next[partition] = records[-1].offset + 1
+            issued += self._caught_up(partition)
+            issued += self._engine.push([decode_report(record.value) for record in fresh], partition)
+            self._late += self._engine.take_late()
             self._moved_at[partition] = time.monotonic()
         return issued
 
+    def _caught_up(self, partition: int) -> list[Evaluation]:
+        """Once replayed, a partition stands where the clock had moved it: what is late stays late."""
+        if self._next[partition] < self._resume[partition] or partition not in self._saved:
+            return []
+        return self._engine.advance(partition, self._saved.pop(partition))
+
     async def hear_neighbours(self) -> list[Evaluation]:
-        """Take in what changed in the register and in the context series."""
+        """Take in what changed in the register, the context series and the calendar."""
         self._heard_at = time.monotonic()
         if await self._register.refresh():
             self._engine.update_sites(_sites(self._register))
         values, self._context_heard = await context_since(self._pool, self._context_heard)
-        return self._engine.context(values) if values else []
+        async with transaction(self._pool) as connection:
+            calendar = await load_calendar(connection)
+        issued = self._engine.context(values) if values else []
+        return issued + self._engine.update_calendar(calendar)
 
     def _pass_time(self, stream: Stream, batch: Batch) -> list[Evaluation]:
         """A partition in which nobody reports is moved by the clock, not by its devices' return."""
@@ -169,10 +199,10 @@ class Bench:
         for item in issued:
             EVALUATIONS_COUNT.labels(item.verdict).inc()
 
-    async def _keep_place(self, stream: Stream, batch: Batch) -> None:
+    async def _keep_place(self, stream: Stream) -> None:
         reached = {
             partition: (self._next[partition], self._engine.watermark(partition))
-            for partition in batch
+            for _, partition in stream.assigned()
             if self._next[partition] >= self._resume[partition]
         }
         await save_watermarks(self._pool, CONSUMER, READINGS, reached)
