@@ -64,6 +64,19 @@ def _concerns(due: Due, device: Device) -> bool:
     )
 
 
+def unjudged(spots: Mapping[Spot, Collection[Why]], published: Iterable[Evaluation]) -> list[Spot]:
+    """Windows of late readings of which nothing was published: they lie before all that was judged."""
+    judged = {spot_of(one) for one in published}
+    return [spot for spot, why in spots.items() if Why.LATE in why and spot not in judged]
+
+
+def filled(spot: Spot, first_ms: int) -> Spots:
+    """A late window and the gaps from it to the device's first judged window, that one included."""
+    length = spot.end_ms - spot.start_ms
+    starts = range(spot.start_ms, first_ms + 1, length)
+    return {spot._replace(start_ms=start, end_ms=start + length): {Why.LATE} for start in starts}
+
+
 def spot_of(evaluation: Evaluation) -> Spot:
     """The window that an evaluation judges."""
     return Spot(

@@ -6,7 +6,7 @@ corrections before a crash among it, and nothing is said twice.
 """
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import groupby
 from typing import Final
@@ -16,9 +16,8 @@ import structlog
 from domain.codec import encode
 from domain.evaluation import Evaluation
 from domain.instant import from_ms
-from domain.site import Device
 from domain.topics import EVALUATIONS, READINGS
-from rules.correction import Spot, Spots, corrections, merged, open_spots, spots_of
+from rules.correction import Spot, Spots, corrections, filled, merged, open_spots, spots_of, unjudged
 from rules.limits import Book
 from rules.offline import evaluate
 from rules.pack import Pack
@@ -26,7 +25,7 @@ from runtime.calendar import load_calendar
 from runtime.context import context_between
 from runtime.corrections import Correction, Due, keep, pending, settle, take
 from runtime.database import Connection, Pool, transaction
-from runtime.history import Stretch, stored_evaluations, stored_reports
+from runtime.history import Stretch, next_judged, stored_evaluations, stored_reports
 from runtime.kafka import Producer, log_end
 from runtime.metrics import CORRECTIONS
 from runtime.offsets import done_offsets
@@ -119,14 +118,24 @@ class Corrector:
 
     async def _judge_again(self, connection: Connection, spots: Spots) -> set[Spot]:
         """Correct some windows; those that are still open."""
-        stretches = list(_stretches(spots, self._register.devices))
-        published = await stored_evaluations(connection, stretches)
-        judged = await self._judged(connection, stretches)
+        spots, published = await self._with_gaps(connection, spots)
+        judged = await self._judged(connection, self._stretches(merged(spots)))
         still_open = open_spots(published, self._settings.rules.lateness, datetime.now(UTC))
         found = corrections(judged, published, spots, still_open)
         await self._publish(found)
         await keep(connection, found)
         return still_open & spots.keys()
+
+    async def _with_gaps(self, connection: Connection, spots: Spots) -> tuple[Spots, list[Evaluation]]:
+        """The windows, with the gaps behind those before all that was judged; what is stored of them."""
+        published = await stored_evaluations(connection, self._stretches(merged(spots)))
+        first = unjudged(spots, published)
+        if not first:
+            return spots, published
+        whole = dict(spots)
+        for key, next_ms in (await next_judged(connection, self._stretches(first))).items():
+            whole = filled(Spot(*key), next_ms) | whole
+        return whole, await stored_evaluations(connection, self._stretches(merged(whole)))
 
     async def _judged(self, connection: Connection, stretches: Sequence[Stretch]) -> list[Evaluation]:
         reports = await stored_reports(connection, stretches)
@@ -136,6 +145,10 @@ class Corrector:
         calendar = await load_calendar(connection)
         sites = {one.device: self._register.devices[one.device].site for one in stretches}
         return await asyncio.to_thread(evaluate, reports, sites, context, self._packs, calendar)
+
+    def _stretches(self, spots: Iterable[Spot]) -> list[Stretch]:
+        devices = self._register.devices
+        return [Stretch(spot.device, devices[spot.device].point_id, *spot[1:]) for spot in spots]
 
     async def _publish(self, found: Sequence[Correction]) -> None:
         if not found:
@@ -162,8 +175,3 @@ def _parts(means: Mapping[Due, Sequence[Spot]]) -> Iterator[Spots]:
             part = {}
     if part:
         yield part
-
-
-def _stretches(spots: Spots, devices: Mapping[str, Device]) -> Iterator[Stretch]:
-    for device, factor, start, end in merged(spots):
-        yield Stretch(device, devices[device].point_id, factor, start, end)

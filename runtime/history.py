@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from domain.evaluation import Evaluation
-from domain.instant import from_ms
+from domain.instant import from_ms, to_ms
 from domain.report import Report
 from runtime.database import Connection
 from runtime.evaluations import evaluation_of
@@ -35,6 +35,16 @@ _EVALUATIONS: Final = """
          AND e.window_start >= k.since AND e.window_start < k.until
     WHERE e.window_start >= %s AND e.window_start < %s
 """
+_NEXT: Final = """
+    SELECT k.device, k.factor, k.since, k.until,
+           (extract(epoch FROM min(e.window_start)) * 1000)::bigint AS first
+    FROM unnest(%s::text[], %s::text[], %s::timestamptz[], %s::timestamptz[])
+         AS k (device, factor, since, until)
+    JOIN evaluations e ON e.device = k.device AND e.factor = k.factor
+         AND e.window_start > k.since AND e.window_end - e.window_start = k.until - k.since
+    WHERE e.window_start > %s AND e.window_start < %s + interval '31 days'
+    GROUP BY k.device, k.factor, k.since, k.until
+"""
 
 
 async def stored_reports(connection: Connection, stretches: Sequence[Stretch]) -> list[Report]:
@@ -63,3 +73,18 @@ async def stored_evaluations(connection: Connection, stretches: Sequence[Stretch
         _EVALUATIONS, (list(device), list(factor), begins, ends, min(begins), max(ends))
     )
     return [evaluation_of(row) for row in await rows.fetchall()]
+
+
+async def next_judged(
+    connection: Connection, windows: Sequence[Stretch]
+) -> dict[tuple[str, str, int, int], int]:
+    """Device, factor, start and end of a window → start of the next of its length that is judged (ms)."""
+    device, _, factor, since, until = zip(*windows, strict=True)
+    begins, ends = [from_ms(ms) for ms in since], [from_ms(ms) for ms in until]
+    rows = await connection.execute(
+        _NEXT, (list(device), list(factor), begins, ends, min(begins), max(begins))
+    )
+    return {
+        (row["device"], row["factor"], to_ms(row["since"]), to_ms(row["until"])): row["first"]
+        for row in await rows.fetchall()
+    }
