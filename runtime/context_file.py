@@ -11,7 +11,7 @@ import msgspec
 
 from domain.context import ContextValue
 from domain.instant import CHINA, CHINA_OFFSET_MS, from_ms, to_ms
-from runtime.register_check import Fault
+from runtime.register_check import Entry, Fault
 from runtime.register_columns import Column, Table, Unreadable, read_number, read_table
 
 _HOUR_MS: Final = 3_600_000
@@ -90,24 +90,29 @@ def read_context(data: bytes, name: str, series: Collection[str], now: datetime)
         rows, faults = _json(data)
     else:
         sheet = read_table(_TABLE, data, name)
-        rows, faults = [(entry.row, entry.item) for entry in sheet.entries], sheet.faults
+        rows, faults = sheet.entries, sheet.faults
     good: list[ContextValue] = []
-    for row, value in rows:
-        wrong = [Fault(row=row, column=c, problem=p, remedy=r) for c, p, r in _troubles(value, series, now)]
+    for entry in rows:
+        value: Any = entry.item
+        wrong = [
+            Fault(row=entry.row, column=entry.headings.get(column, column), problem=problem, remedy=remedy)
+            for column, problem, remedy in _troubles(value, series, now)
+        ]
         faults += wrong
         if not wrong:
             good.append(value)
     return Read(good, sorted(faults, key=lambda fault: int(fault.row)))
 
 
-def _json(data: bytes) -> tuple[list[tuple[int | str, Any]], list[Fault]]:
-    rows: list[tuple[int | str, Any]] = []
+def _json(data: bytes) -> tuple[list[Entry], list[Fault]]:
+    rows: list[Entry] = []
     faults: list[Fault] = []
     for row, item in enumerate(_items(data), 1):
         if not item.strip():
             continue
         try:
-            rows.append((row, _decoder.decode(item)))
+            value: Any = _decoder.decode(item)
+            rows.append(Entry(row, value))
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             remedy = "give series, area, at (with its zone) and value, as docs/context.md shows"
             faults.append(Fault(row=row, column="", problem=str(error), remedy=remedy))
