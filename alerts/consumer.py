@@ -16,7 +16,7 @@ from domain.codec import decode_evaluation
 from domain.evaluation import Evaluation
 from domain.topics import EVALUATIONS
 from runtime.database import Connection, Pool, transaction
-from runtime.kafka import Batch, Record, Stream
+from runtime.kafka import Batch, Record, Stream, records_of
 from runtime.metrics import EVENT_LAG
 from runtime.offsets import claim, ends_of
 
@@ -45,7 +45,8 @@ async def consume(pool: Pool, stream: Stream, policy: Policy) -> None:
 async def handle(pool: Pool, batch: Batch, policy: Policy, now: datetime) -> None:
     """Give a batch its effect, once, whatever was committed before."""
     async with transaction(pool) as connection:
-        fresh = decoded(await claim(connection, CONSUMER, EVALUATIONS, batch))
+        claimed = await claim(connection, CONSUMER, EVALUATIONS, batch)
+        fresh = decoded(records_of(claimed.records))
         await take_in(connection, fresh, policy=policy, now=now)
     if fresh:
         newest_end = max(evaluation.window_end for evaluation in fresh)

@@ -14,10 +14,11 @@ from typing import Final
 
 import msgspec
 
+from app.broker_keeper import accounts_kept
 from app.embedded.ports import free_port
 from app.embedded.process import Process, wait_until
 from app.embedded.stack import Stack
-from app.fleet import Fleet, environment, yanchen
+from app.fleet import Fleet, doors, environment, yanchen
 from app.summary import Summary, accounted, summarize, waiting_notices
 from domain.errors import Unavailable
 from domain.register import Account
@@ -47,6 +48,7 @@ class Demo:
     Attributes:
         wall_url: the wall, opened without a login by its token.
         squad_url: the squads' page.
+        doors: where servers and devices' doors are, as ``app.fleet.doors`` tells it.
         accounts: who may log in, with passwords.
         warnings: part → what stands in for it.
         data: folder of data and logs.
@@ -58,6 +60,7 @@ class Demo:
 
     wall_url: str
     squad_url: str
+    doors: tuple[str, ...]
     accounts: tuple[Account, ...]
     warnings: dict[str, str]
     data: Path
@@ -124,7 +127,10 @@ async def open_demo(data: Path, replay: timedelta, say: Callable[[str], None]) -
         )
         async with open_pool(Database(url=stack.endpoints.database_url)) as pool:
             await fill_city(pool, since_ms=int((time.time() - replay.total_seconds()) * 1000))
-            async with Fleet(env, stack.endpoints.logs) as fleet:
+            async with (
+                accounts_kept(stack.mqtt, stack.endpoints.database_url),
+                Fleet(env, stack.endpoints.logs) as fleet,
+            ):
                 say(f"ingest, writer, rules, alerts and web serve; replaying {replay}")
                 tally = data / "tally.json"
                 simulator = await _start_simulator(env, stack.endpoints.logs, replay, tally)
@@ -132,6 +138,7 @@ async def open_demo(data: Path, replay: timedelta, say: Callable[[str], None]) -
                     yield Demo(
                         wall_url=f"{env['YANCHEN_WEB__PUBLIC_URL']}/wall?token={env['YANCHEN_WEB__WALL_TOKEN']}",
                         squad_url=f"{env['YANCHEN_WEB__PUBLIC_URL']}/squad",
+                        doors=doors(env),
                         accounts=city.accounts,
                         warnings=stack.warnings,
                         data=data,

@@ -42,6 +42,15 @@ def environment(
     }
 
 
+def doors(env: Mapping[str, str]) -> tuple[str, ...]:
+    """Where other commands and devices find a running stack, one line each."""
+    return (
+        f"YANCHEN_DATABASE__URL={env['YANCHEN_DATABASE__URL']}",
+        f"MQTT {env['YANCHEN_MQTT__HOST']}:{env['YANCHEN_MQTT__PORT']}",
+        f"HJ 212 {env['YANCHEN_INGEST__HJ212_HOST']}:{env['YANCHEN_INGEST__HJ212_PORT']}",
+    )
+
+
 def yanchen(name: str, words: Sequence[str], logs: Path, env: Mapping[str, str]) -> Command:
     """The command ``yanchen WORDS`` as a child process that finds the modules which we found."""
     return Command(

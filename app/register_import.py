@@ -8,6 +8,7 @@ from typing import Any
 import typer
 
 from app.lines import print_lines
+from ingest.hj212.crc import RULES
 from ingest.hj212.vendor_map import vendors
 from runtime.database import Pool
 from runtime.register import Changes, import_city
@@ -67,7 +68,7 @@ def finish(faults: Sequence[Fault], nothing: bool) -> None:
 async def _checked(
     pool: Pool, settings: Settings, entries: Sequence[Entry], faults: Sequence[Fault]
 ) -> tuple[list[Entry], list[Fault]]:
-    there = await known(pool, vendors(), reserved=[settings.mqtt.username])
+    there = await known(pool, vendors(), RULES, reserved=[settings.mqtt.username])
     good, more = check(entries, there)
     return good, sorted([*faults, *more], key=lambda fault: (isinstance(fault.row, str), fault.row))
 

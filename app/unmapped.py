@@ -1,9 +1,10 @@
-"""Codes that devices send and no vendor map knows: what an integrator maps next."""
+"""Codes that devices send and no vendor map knows: what an integrator maps next (then ``app.remap``)."""
 
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Any, Final
 
+from ingest.hj212.door import CRC_RULE
 from ingest.hj212.key import key
 from ingest.hj212.vendor_map import vendor_map
 from runtime.database import Pool, transaction
@@ -36,8 +37,8 @@ def pick_unmapped(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """
     found: dict[tuple[str, str], dict[str, Any]] = {}
     for row in rows:
-        code = key(row["key"].encode().decode("latin-1")).code  # as its bytes came in a frame
-        if code in vendor_map(row["vendor"]):
+        _, code, suffix = key(row["key"].encode().decode("latin-1"))  # as its bytes came in a frame
+        if suffix == "Flag" or code == "FLAG" or row["key"] == CRC_RULE or code in vendor_map(row["vendor"]):
             continue
         line = {name: row[name] for name in ("device", "vendor")} | {"code": code}
         line |= {name: row[name] for name in ("key", "count", "sample", "last_seen")}

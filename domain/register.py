@@ -95,6 +95,7 @@ class Monitor(msgspec.Struct, frozen=True, kw_only=True):
         password: the HJ 212 PW it must send; null is not checked.
         vendor: name of its vendor map; null is the national codes.
         model: maker and model.
+        crc_rules: the HJ 212 checksum rules that it may use (docs/hj212.md); null is any known one.
         mqtt_password: its password on the broker, in clear in the import file only; null leaves
             the account that it has.
     """
@@ -106,6 +107,7 @@ class Monitor(msgspec.Struct, frozen=True, kw_only=True):
     password: str | None = None
     vendor: str | None = None
     model: str = ""
+    crc_rules: tuple[str, ...] | None = None
     mqtt_password: str | None = None
 
 

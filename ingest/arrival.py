@@ -1,148 +1,110 @@
-"""What a batch of reports is to the store: new, perhaps there already, or a repeat of its own.
+"""The reports of a batch as columns: what the writer sorts, counts and packs without a loop.
 
-Pure: what is stored already is an argument.
+Instants are microseconds since 2000, as PostgreSQL counts them.
 """
 
-from collections.abc import Iterable, Mapping
-from collections.abc import Set as AbstractSet
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from hashlib import blake2b
 from typing import Final
 
-import msgspec
+import numpy as np
+import numpy.typing as npt
 
-from domain.codec import decode_report
 from domain.report import Report
-from domain.site import Device
-from ingest.copy_rows import pack_readings, pack_report, to_us
-from runtime.kafka import Batch, Record
+from runtime.kafka import Record
 
-_HOUR_US: Final = 3_600_000_000
+_EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
+_US: Final = timedelta(microseconds=1)
+HOUR_US: Final = 3_600_000_000
+
+Int32s = npt.NDArray[np.int32]
+Int64s = npt.NDArray[np.int64]
 
 
-class Arrival(msgspec.Struct, frozen=True, gc=False):
-    """A report of the batch, with its rows.
+def to_us(at: datetime) -> int:
+    """Microseconds since 2000."""
+    return (at - _EPOCH) // _US
+
+
+def from_us(at_us: int) -> datetime:
+    """The instant of microseconds since 2000."""
+    return _EPOCH + at_us * _US
+
+
+@lru_cache(maxsize=4096)
+def shape(factors: tuple[str, ...]) -> int:
+    """A number of 63 bits for a set of factors, the same in any order and in every process."""
+    names = "\0".join(sorted(factors)).encode()
+    return int.from_bytes(blake2b(names, digest_size=8).digest(), "big") >> 1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Arrivals:
+    """Reports of devices in the register, one a line, by point and time; equal ones in order of arrival.
 
     Attributes:
-        record: its place in the log.
-        point: the monitoring point.
-        at_us: when it was measured, µs since 2000.
         report: the report itself.
-        row: of the table ``reports``, packed; as bytes, rows compare by point and time (from 2000 on).
-        reading_rows: of the table ``readings``, packed.
+        partition: where its record lies in the log.
+        device: its device's number in ``devices``.
+        point: the monitoring point.
+        at_us: when it was measured.
+        received_us: when the door saw it; when it was measured, if nobody noted that.
+        layout: the number in ``layouts`` of its factors in their order.
+        devices: the batch's devices.
+        layouts: the batch's tuples of factors.
     """
 
-    record: Record
-    point: int
-    at_us: int
-    report: Report
-    row: bytes
-    reading_rows: bytes
+    report: list[Report]
+    partition: Int32s
+    device: Int32s
+    point: Int32s
+    at_us: Int64s
+    received_us: Int64s
+    layout: Int32s
+    devices: list[str]
+    layouts: list[tuple[str, ...]]
+
+    def __len__(self) -> int:
+        return len(self.report)
+
+    @property
+    def shape(self) -> Int64s:
+        """Which factors each report has, see ``shape``."""
+        return np.array([shape(factors) for factors in self.layouts], np.int64)[self.layout]
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """A batch, decoded and packed: all that can be done without the database.
-
-    Attributes:
-        batch: the records.
-        arrivals: the reports of devices in the register, in order of arrival.
-        stray: the others.
-    """
-
-    batch: Batch
-    arrivals: list[Arrival]
-    stray: list[tuple[Record, Report]]
-
-
-def prepare(batch: Batch, devices: Mapping[str, Device]) -> Prepared:
-    """Decode and pack a batch.
-
-    Raises:
-        Rejected: a record is no report, so it was not written by us.
-    """
-    found = Prepared(batch, [], [])
-    for records in batch.values():
-        for record in records:
-            report = decode_report(record.value)
-            device = devices.get(report.device)
-            if device is None:
-                found.stray.append((record, report))
-            else:
-                found.arrivals.append(arrival(record, report, device.point_id))
-    return found
-
-
-def arrival(record: Record, report: Report, point: int) -> Arrival:
-    """A report with its rows."""
-    at_us = to_us(report.instant)
-    rows = pack_readings(point, at_us, report)
-    return Arrival(record, point, at_us, report, pack_report(point, at_us, report), rows)
-
-
-@dataclass(frozen=True, slots=True)
-class SortedOut:
-    """A batch by what must be done: copied as it is, or held against the table; the rest is there already."""
-
-    new: list[Arrival]
-    unsure: list[Arrival]
-
-
-def sort_out(arrivals: Iterable[Arrival], marks: Mapping[int, int] | None) -> SortedOut:
-    """Tell new reports from those that may be stored already.
-
-    A report above its point's mark is new, the first time it comes in the batch. The second time its
-    readings are stored with the first, unless it brings further factors.
+def arrivals(records: Iterable[Record], reports: Sequence[Report], points: Mapping[str, int]) -> Arrivals:
+    """Columns of reports and their records, given in order of arrival.
 
     Args:
-        arrivals: a batch, in order of arrival.
-        marks: point → newest measuring time stored, µs since 2000; without them nothing is sure.
+        records: where the reports lie in the log.
+        reports: what they say.
+        points: device → its monitoring point.
     """
-    if marks is None:
-        return SortedOut([], list(arrivals))
-    first: dict[tuple[int, int], Arrival] = {}
-    unsure = []
-    for one in arrivals:
-        key = (one.point, one.at_us)
-        before = first.get(key)
-        if before is not None:
-            if not one.report.readings.keys() <= before.report.readings.keys():
-                unsure.append(one)
-        elif one.at_us > marks[one.point]:
-            first[key] = one
-        else:
-            unsure.append(one)
-    return SortedOut(list(first.values()), unsure)
+    devices: dict[str, int] = {}
+    layouts: dict[tuple[str, ...], int] = {}
+    size = len(reports)
+    device = _ints((devices.setdefault(one.device, len(devices)) for one in reports), size)
+    layout = _ints((layouts.setdefault(tuple(one.readings), len(layouts)) for one in reports), size)
+    at_us = np.fromiter((to_us(one.instant) for one in reports), np.int64, size)
+    received = (to_us(one.received_at or one.instant) for one in reports)
+    point = _ints((points[name] for name in devices), len(devices))[device]
+    order = np.lexsort((at_us, point))  # stable
+    return Arrivals(
+        [reports[line] for line in order.tolist()],
+        _ints((record.partition for record in records), size)[order],
+        device[order],
+        point[order],
+        at_us[order],
+        np.fromiter(received, np.int64, size)[order],
+        layout[order],
+        list(devices),
+        list(layouts),
+    )
 
 
-Counts = dict[tuple[str, int], tuple[int, int]]
-"""(device, hour in µs since 2000) → reports stored, reports that came again."""
-
-
-def count(arrivals: Iterable[Arrival], stored: AbstractSet[tuple[int, int]]) -> Counts:
-    """Count each report once as stored, and its repeats as duplicates.
-
-    Args:
-        arrivals: a batch, in order of arrival.
-        stored: (point, µs) of the reports that the batch has added to the table.
-    """
-    left = set(stored)
-    counts: Counts = {}
-    for one in arrivals:
-        key = (one.point, one.at_us)
-        place = (one.report.device, one.at_us // _HOUR_US * _HOUR_US)
-        was_stored, came_again = counts.get(place, (0, 0))
-        if key in left:
-            left.discard(key)
-            counts[place] = (was_stored + 1, came_again)
-        else:
-            counts[place] = (was_stored, came_again + 1)
-    return counts
-
-
-def newest(arrivals: Iterable[Arrival]) -> dict[str, int]:
-    """Device → its newest measuring time in the batch, µs since 2000."""
-    found: dict[str, int] = {}
-    for one in arrivals:
-        if one.at_us > found.get(one.report.device, one.at_us - 1):
-            found[one.report.device] = one.at_us
-    return found
+def _ints(numbers: Iterable[int], size: int) -> Int32s:
+    return np.fromiter(numbers, np.int32, size)

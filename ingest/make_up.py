@@ -1,28 +1,14 @@
 """Make-up upload (补传): which stretches of time to ask a device for again, and when to stop asking.
 
-The plan is pure: gaps, what was asked before and the time of now are arguments. A gap that
-the device has filled is gone from the ledger, so nothing has to be told about success.
+Pure: gaps, what was asked before and the time of now are arguments. A gap that the device has
+filled is gone from the ledger, so nothing has to be told about success. ``ingest.make_up_rounds`` asks.
 """
 
-import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Final
 
-import structlog
-
-from domain.errors import Unavailable
-from domain.site import Protocol
-from runtime.database import Pool
-from runtime.ledger import Gap, bring_up_to_date, read_gaps
-
-log = structlog.get_logger()
-
-_DEVICES_AT_A_TIME: Final = 16
-
-Ask = Callable[[str, datetime, datetime], Awaitable[None]]
-"""Ask a device for its reports of ``[start, end]``; raises ``Unavailable`` while it is not connected."""
+from runtime.ledger import Gap
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +17,7 @@ class Patience:
 
     Attributes:
         settle: age of a gap's end before the first asking; the device may be sending by itself.
-        reach: gaps that began longer ago than this are left as they are.
+        reach: what lies longer ago than this is left as it is.
         span: longest stretch of one asking; longer gaps are asked for piece by piece, newest first.
         attempts: so many for each stretch.
         pause: wait before the second attempt; doubles with each.
@@ -80,9 +66,11 @@ def gaps(found: Iterable[Gap], now: datetime, patience: Patience | None = None) 
 
 
 def _pieces(gap: Gap, earliest: datetime, span: timedelta) -> set[Stretch]:
-    """Cut where the clock says, so that a gap that shrinks from one side keeps its other pieces."""
+    """Cut where the clock says: a gap that shrinks or sinks out of reach keeps its other pieces."""
     second = timedelta(seconds=1)  # DataTime has no finer unit
-    start, last = max(gap.before_at + second, earliest), gap.after_at - second
+    start, last = gap.before_at + second, gap.after_at - second
+    if start < earliest:
+        start = _next_cut(earliest, span)
     pieces: set[Stretch] = set()
     while start <= last:
         end = min(last, _next_cut(start, span) - second)
@@ -118,51 +106,3 @@ def _is_due(before: Asked | None, now: datetime, patience: Patience) -> bool:
         return True
     pause = patience.pause * 2 ** (before.times - 1)
     return before.times < patience.attempts and now - before.last >= pause
-
-
-async def keep_making_up(
-    pool: Pool, ask: Ask, *, patience: Patience | None = None, every_s: float = 300.0
-) -> None:
-    """Ask HJ 212 devices for what is missing, for ever.
-
-    A device that is not connected does not use up an attempt; while the database is away nothing is asked.
-
-    Args:
-        pool: the database with the ledger.
-        ask: the gateway's make-up command.
-        patience: how devices are asked.
-        every_s: seconds between rounds.
-    """
-    asked: dict[Stretch, Asked] = {}
-    while True:
-        try:
-            asked = await make_up_once(pool, ask, asked, patience or Patience())
-        except Unavailable as error:
-            log.warning("make_up_waits", error=str(error))
-        await asyncio.sleep(every_s)
-
-
-async def make_up_once(
-    pool: Pool, ask: Ask, asked: Mapping[Stretch, Asked], patience: Patience
-) -> dict[Stretch, Asked]:
-    """One round; returns what was asked so far of the stretches that are still missing."""
-    await bring_up_to_date(pool)
-    now = datetime.now(UTC)
-    missing = gaps(await read_gaps(pool, now - patience.reach, Protocol.HJ212), now, patience)
-    kept = {one: asked[one] for one in missing if one in asked}
-    at_a_time = asyncio.Semaphore(_DEVICES_AT_A_TIME)  # a silent device takes a minute
-
-    async def ask_one(one: Stretch) -> None:
-        try:
-            async with at_a_time:
-                await ask(one.device, one.start, one.end)
-        except Unavailable as error:
-            log.info("make_up_not_asked", device=one.device, reason=str(error))
-            return
-        kept[one] = Asked(kept[one].times + 1 if one in kept else 1, now)
-        log.info("make_up_asked", device=one.device, start=one.start, end=one.end, attempt=kept[one].times)
-
-    async with asyncio.TaskGroup() as tasks:
-        for one in due(missing, kept, now, patience):
-            tasks.create_task(ask_one(one))
-    return kept

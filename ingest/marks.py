@@ -11,11 +11,12 @@ partition; a mark that is wrong for such a reason meets the table's key, and the
 careful way (``ingest.writer``).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
-from ingest.arrival import Arrival
-from ingest.copy_rows import to_us
+import numpy as np
+
+from ingest.arrival import Arrivals, to_us
 from runtime.database import Connection
 from runtime.kafka import Batch
 
@@ -28,10 +29,6 @@ _NEWEST: Final = """
     CROSS JOIN LATERAL (SELECT at FROM reports WHERE reports.point_id = point_id.point_id
                         ORDER BY at DESC LIMIT 1) AS newest
 """
-_OFFSETS: Final = """
-    SELECT partition, next_offset FROM stream_offsets
-    WHERE consumer = %s AND topic = %s AND partition = ANY(%s) ORDER BY partition FOR UPDATE
-"""
 
 
 class Marks:
@@ -41,21 +38,21 @@ class Marks:
         self._newest: dict[int, dict[int, int]] = {}
         self._left_at: dict[int, int] = {}
 
-    async def check(self, connection: Connection, consumer: str, topic: str, batch: Batch) -> None:
-        """Forget the marks of partitions that somebody else has written; locks the partitions' offsets."""
-        cursor = await connection.execute(_OFFSETS, (consumer, topic, list(batch)))
-        found = {row["partition"]: row["next_offset"] for row in await cursor.fetchall()}
-        for partition in batch:
-            if self._left_at.get(partition) != found.get(partition):
+    def check(self, stood_at: Mapping[int, int]) -> None:
+        """Forget the marks of partitions that somebody else has written.
+
+        Args:
+            stood_at: partition → the offset that the database held when the transaction locked it.
+        """
+        for partition, offset in stood_at.items():
+            if self._left_at.get(partition) != offset:
                 self._newest.pop(partition, None)
 
-    async def of(self, connection: Connection, arrivals: Iterable[Arrival]) -> dict[int, int]:
+    async def of(self, connection: Connection, batch: Arrivals) -> dict[int, int]:
         """The marks of the points of a batch; those not known yet are read."""
-        points: dict[int, set[int]] = {}
-        for one in arrivals:
-            points.setdefault(one.record.partition, set()).add(one.point)
         found: dict[int, int] = {}
-        for partition, wanted in points.items():
+        for partition in np.unique(batch.partition).tolist():
+            wanted = np.unique(batch.point[batch.partition == partition]).tolist()
             known = self._newest.setdefault(partition, {})
             unknown = [point for point in wanted if point not in known]
             if unknown:
@@ -65,14 +62,15 @@ class Marks:
             found |= {point: known[point] for point in wanted}
         return found
 
-    def keep(self, batch: Batch, arrivals: Iterable[Arrival]) -> None:
+    def keep(self, batch: Batch, arrivals: Arrivals) -> None:
         """Remember what a committed batch left: the offsets, and its points' new marks."""
         for partition, records in batch.items():
             if records:
                 self._left_at[partition] = records[-1].offset + 1
-        for one in arrivals:
-            known = self._newest[one.record.partition]
-            known[one.point] = max(one.at_us, known[one.point])
+        columns = (arrivals.partition, arrivals.point, arrivals.at_us)
+        for partition, point, at_us in zip(*(column.tolist() for column in columns), strict=True):
+            known = self._newest[partition]
+            known[point] = max(at_us, known[point])
 
     def forget(self, partitions: Iterable[int]) -> None:
         """Believe nothing about these partitions."""

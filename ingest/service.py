@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from typing import Final
 
 import structlog
 
@@ -12,7 +13,7 @@ from ingest.commands import Patience
 from ingest.gateway import Gateway
 from ingest.hj212.command import Ending
 from ingest.intake import Intake
-from ingest.make_up import Ask, keep_making_up
+from ingest.make_up_rounds import Ask, keep_making_up
 from ingest.members import client_id, subscription
 from ingest.mqtt_door import run_mqtt_door
 from ingest.presence import Presence
@@ -25,6 +26,9 @@ from runtime.register import Register
 from runtime.settings import Settings
 
 log = structlog.get_logger()
+
+_GATHER_MS: Final = 200
+"""A transaction costs the writer about as much as a hundred reports do."""
 
 
 async def run_ingest(settings: Settings) -> None:
@@ -59,7 +63,9 @@ async def run_ingest(settings: Settings) -> None:
             log.info("ingest_started", devices=len(register.devices), hj212_port=settings.ingest.hj212_port)
             tasks.create_task(_keep_register_fresh(register), name="register")
             tasks.create_task(presence.keep(), name="presence")
-            tasks.create_task(keep_making_up(pool, _ask_of(gateway)), name="make-up")
+            tasks.create_task(
+                keep_making_up(pool, _ask_of(gateway), settings.ingest.make_up_every), name="make-up"
+            )
             tasks.create_task(
                 run_mqtt_door(
                     subscriber,
@@ -106,6 +112,8 @@ async def run_writer_service(settings: Settings) -> None:
         async def start_at(_stream: Stream, places: Iterable[Place]) -> Mapping[Place, int]:
             return await start_offsets(pool, CONSUMER, places)
 
-        async with open_stream(settings.kafka, TOPICS, "yanchen-writer", start_at) as stream:
+        async with open_stream(
+            settings.kafka, TOPICS, "yanchen-writer", start_at, gather_ms=_GATHER_MS
+        ) as stream:
             log.info("writer_started")
             await run_writer(pool, stream, register)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
+import msgspec
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import (
@@ -30,6 +31,7 @@ from runtime.settings import Kafka as KafkaSettings
 
 _PARTITIONER: Final = DefaultPartitioner()
 _LINGER_S: Final = 0.005
+_GATHERED: Final = 1 << 20
 _LARGEST_RECORD: Final = 4 << 20
 _LOST_PARTITION: Final = (
     CommitFailedError,
@@ -39,8 +41,7 @@ _LOST_PARTITION: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(msgspec.Struct, frozen=True, gc=False):
     """One record of a topic, with its place in the log."""
 
     partition: int
@@ -52,8 +53,14 @@ class Record:
 Batch = dict[int, list[Record]]
 """Partition → its records, in the order of the log."""
 
+
 Place = tuple[str, int]
 """A topic and a partition of it."""
+
+
+def records_of(batch: Batch) -> list[Record]:
+    """A batch's records, partition by partition."""
+    return [record for records in batch.values() for record in records]
 
 
 @lru_cache(maxsize=1 << 16)
@@ -241,7 +248,7 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
 
 @asynccontextmanager
 async def open_stream(
-    settings: KafkaSettings, topics: Sequence[str], group: str, start_at: StartAt
+    settings: KafkaSettings, topics: Sequence[str], group: str, start_at: StartAt, *, gather_ms: int = 0
 ) -> AsyncIterator[Stream]:
     """Join a consumer group that reads these topics.
 
@@ -250,6 +257,7 @@ async def open_stream(
         topics: what to read; created first where they are missing.
         group: name of the consumer group.
         start_at: answers, on each assignment, from where to read.
+        gather_ms: how long records may wait for others at the broker; 0 is for nothing.
 
     Raises:
         Unavailable: no broker answers.
@@ -262,6 +270,8 @@ async def open_stream(
         session_timeout_ms=10_000,
         heartbeat_interval_ms=2_000,
         max_poll_interval_ms=300_000,
+        fetch_min_bytes=_GATHERED if gather_ms else 1,
+        fetch_max_wait_ms=gather_ms or 500,
         fetch_max_bytes=32 << 20,
         max_partition_fetch_bytes=8 << 20,
     )

@@ -31,6 +31,7 @@ from runtime.settings import Mqtt as MqttSettings
 log = structlog.get_logger()
 
 _SESSION_S: Final = 7 * 86_400
+_PASSING_SESSION_S: Final = 60
 _CONNECT_WAIT_S: Final = 15.0
 _KEEP_ALIVE_S: Final = 30
 _GOOD_BYE_S: Final = 2.0
@@ -160,9 +161,10 @@ class _Line(asyncio.Protocol):
 class Subscriber:
     """Messages of one persistent session, in order of arrival."""
 
-    def __init__(self, settings: MqttSettings, subscription: Subscription) -> None:
+    def __init__(self, settings: MqttSettings, subscription: Subscription, *, lasting: bool = True) -> None:
         self._settings = settings
         self._subscription = subscription
+        self._lasting = lasting
         self._tls = _tls(settings)
         self._changed = asyncio.Event()
         self._line = _Line(0, self._changed.set)
@@ -197,7 +199,7 @@ class Subscriber:
             password=self._settings.password.encode() or None,
             clean_start=False,
             keep_alive=_KEEP_ALIVE_S,
-            session_expiry_interval=_SESSION_S,
+            session_expiry_interval=_SESSION_S if self._lasting else _PASSING_SESSION_S,
             receive_max=self._settings.receive_maximum,
         )
         said = await self._line.answer(hello.write())
@@ -226,9 +228,9 @@ class Subscriber:
             await self._line.answer(mqtt5.UnsubscribePacket(2, list(self._subscription.unwanted)).write())
 
     async def close(self) -> None:
-        """Leave; the broker keeps the session and what is not acknowledged."""
+        """Leave; the broker keeps a lasting session and what is not acknowledged of it."""
         line = self._line
-        line.send(mqtt5.DisconnectPacket().write())
+        line.send(mqtt5.DisconnectPacket(session_expiry_interval=None if self._lasting else 0).write())
         # The broker hangs up; hanging up first, with messages unread, would take our last packets back.
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_GOOD_BYE_S):
@@ -294,13 +296,21 @@ def _tls(settings: MqttSettings) -> ssl.SSLContext | None:
 
 
 @asynccontextmanager
-async def open_subscriber(settings: MqttSettings, subscription: Subscription) -> AsyncIterator[Subscriber]:
+async def open_subscriber(
+    settings: MqttSettings, subscription: Subscription, *, lasting: bool = True
+) -> AsyncIterator[Subscriber]:
     """A connected subscriber at QoS 1.
+
+    Args:
+        settings: the broker, and our name there.
+        subscription: what to hear.
+        lasting: the broker keeps the session for a week after we left; else it forgets it when we
+            leave, and a minute after we were cut off.
 
     Raises:
         Unavailable: the broker does not answer, or refuses us.
     """
-    subscriber = Subscriber(settings, subscription)
+    subscriber = Subscriber(settings, subscription, lasting=lasting)
     try:
         await subscriber.connect()
         yield subscriber

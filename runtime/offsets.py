@@ -6,10 +6,12 @@ the row of each partition is locked, and records below it have had their effect.
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
 
 from domain.instant import from_ms
 from runtime.database import Connection, Pool, transaction
-from runtime.kafka import Batch, Place, Record
+from runtime.kafka import Batch, Place
 
 
 async def start_offsets(pool: Pool, consumer: str, places: Iterable[Place]) -> dict[Place, int]:
@@ -22,30 +24,49 @@ async def start_offsets(pool: Pool, consumer: str, places: Iterable[Place]) -> d
     return {place: offset for place, offset in found.items() if place in wanted}
 
 
-async def claim(connection: Connection, consumer: str, topic: str, batch: Batch) -> list[Record]:
-    """Lock the batch's partitions, move their offsets past it, and give the records without effect yet.
+_LOCK: Final = """
+    INSERT INTO stream_offsets (consumer, topic, partition, next_offset)
+    SELECT %s, %s, partition, 0 FROM unnest(%s::int[]) AS partition
+    ON CONFLICT (consumer, topic, partition) DO UPDATE SET next_offset = stream_offsets.next_offset
+    RETURNING partition, next_offset
+"""
+_MOVE: Final = """
+    UPDATE stream_offsets SET next_offset = reached.next_offset
+    FROM unnest(%s::int[], %s::bigint[]) AS reached (partition, next_offset)
+    WHERE (consumer, topic) = (%s, %s) AND stream_offsets.partition = reached.partition
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What a transaction may do of a batch.
+
+    Attributes:
+        records: those without effect yet, by partition, in the order of the log.
+        stood_at: partition → the offset that it had reached before.
+    """
+
+    records: Batch
+    stood_at: dict[int, int]
+
+
+async def claim(connection: Connection, consumer: str, topic: str, batch: Batch) -> Claim:
+    """Lock the batch's partitions and move their offsets past it.
 
     The caller writes the effects on the same connection, inside the same transaction.
     """
-    fresh: list[Record] = []
-    for partition, records in sorted(batch.items()):
-        begun = await connection.execute(
-            "INSERT INTO stream_offsets (consumer, topic, partition, next_offset) VALUES (%s, %s, %s, 0)"
-            " ON CONFLICT (consumer, topic, partition) DO UPDATE SET next_offset = stream_offsets.next_offset"
-            " RETURNING next_offset",
-            (consumer, topic, partition),
-        )
-        row = await begun.fetchone()
-        done = row["next_offset"] if row else 0
-        new = [record for record in records if record.offset >= done]
-        if new:
-            await connection.execute(
-                "UPDATE stream_offsets SET next_offset = %s"
-                " WHERE (consumer, topic, partition) = (%s, %s, %s)",
-                (new[-1].offset + 1, consumer, topic, partition),
-            )
-            fresh += new
-    return fresh
+    # Everybody locks in the order of partitions, and so nobody waits for somebody who waits for him.
+    cursor = await connection.execute(_LOCK, (consumer, topic, sorted(batch)))
+    stood_at = {row["partition"]: row["next_offset"] for row in await cursor.fetchall()}
+    fresh = {
+        partition: left
+        for partition, records in sorted(batch.items())
+        if (left := [record for record in records if record.offset >= stood_at[partition]])
+    }
+    reached = [records[-1].offset + 1 for records in fresh.values()]
+    if fresh:
+        await connection.execute(_MOVE, (list(fresh), reached, consumer, topic))
+    return Claim(fresh, stood_at)
 
 
 def ends_of(topic: str, batch: Batch) -> dict[Place, int]:

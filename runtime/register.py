@@ -20,7 +20,7 @@ from runtime.database import Connection, Pool, transaction
 log = structlog.get_logger()
 
 _DEVICES: Final = (
-    "SELECT d.device, d.point_id, d.protocol, d.password, d.vendor, d.enabled, d.interval_s,"
+    "SELECT d.device, d.point_id, d.protocol, d.password, d.vendor, d.crc_rules, d.enabled, d.interval_s,"
     " s.site, s.kind, s.area, s.sensitive, s.stoves, s.phase FROM devices d JOIN sites s USING (site)"
 )
 
@@ -72,7 +72,12 @@ async def import_city(
 def _rows(items: Iterable[msgspec.Struct]) -> list[dict[str, Any]]:
     """Columns and values; a password for the broker is stored apart, as a hash."""
     rows = [msgspec.to_builtins(item) for item in items]
-    return [{name: value for name, value in row.items() if name != "mqtt_password"} for row in rows]
+    return [{name: _value(value) for name, value in row.items() if name != "mqtt_password"} for row in rows]
+
+
+def _value(value: Any) -> Any:
+    """A list is an array to psycopg, where a tuple would be a row."""
+    return list(value) if isinstance(value, tuple) else value
 
 
 async def _set_mqtt_passwords(connection: Connection, monitors: Sequence[Monitor]) -> None:
@@ -155,6 +160,7 @@ def _device(row: Mapping[str, Any]) -> Device:
         protocol=Protocol(row["protocol"]),
         password=row["password"],
         vendor=row["vendor"],
+        crc_rules=None if row["crc_rules"] is None else frozenset(row["crc_rules"]),
         enabled=row["enabled"],
         site=Site(
             site=row["site"],

@@ -66,13 +66,14 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """What the register holds already, and which vendor layers there are.
+    """What the register holds already, and what only ingest knows: the shell brings it.
 
     Attributes:
         cells: codes of grid cells.
         squads: ids.
         sites: ids.
-        vendors: names of vendor layers; the shell brings them, because only ingest knows.
+        vendors: names of vendor layers.
+        crc_rules: names of HJ 212 checksum rules.
         reserved: names that no device may have, such as the services' MQTT account.
     """
 
@@ -80,6 +81,7 @@ class Known:
     squads: AbstractSet[str] = frozenset()
     sites: AbstractSet[str] = frozenset()
     vendors: tuple[str, ...] = ()
+    crc_rules: tuple[str, ...] = ()
     reserved: AbstractSet[str] = frozenset()
 
 
@@ -197,6 +199,19 @@ def _of_monitor(monitor: Monitor, known: Known) -> Iterator[Complaint]:
     if unknown or monitor.vendor == "":
         remedy = f"use {', '.join(known.vendors)}, joined by '+', or leave it empty"
         yield "vendor", f"there is no vendor map {'+'.join(unknown)!r}", remedy
+    yield from _crc_rules(monitor, known)
+
+
+def _crc_rules(monitor: Monitor, known: Known) -> Iterator[Complaint]:
+    if monitor.crc_rules is None:
+        return
+    unknown = [name for name in monitor.crc_rules if name not in known.crc_rules]
+    if unknown or not monitor.crc_rules:
+        problem = (
+            f"there is no checksum rule {', '.join(map(repr, unknown))}" if unknown else "the list is empty"
+        )
+        remedy = f"use some of {', '.join(known.crc_rules)}, or leave it out for any of them"
+        yield "crc_rules", problem, remedy
 
 
 def _passwords(monitor: Monitor) -> Iterator[Complaint]:

@@ -34,6 +34,7 @@ _PROTOCOLS: Final = {
 _YES_NO: Final = dict.fromkeys(("true", "yes", "y", "1", "是", "有", "√"), True) | dict.fromkeys(
     ("false", "no", "n", "0", "否", "无", "×"), False
 )
+_BETWEEN_NAMES: Final = re.compile(r"[\s,，、;；+]+")
 _DECORATION: Final = re.compile(r"[\s*＊_:：]|[(（\[][^)）\]]*[)）\]]")
 
 
@@ -90,6 +91,10 @@ def _whole(text: str) -> int:
     return int(value)
 
 
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.lower() for name in _BETWEEN_NAMES.split(text) if name)
+
+
 @dataclass(frozen=True, slots=True)
 class Table:
     """The columns of one kind of sheet; the first is the id."""
@@ -131,6 +136,7 @@ DEVICES: Final = Table(
         Column("interval_s", ("上报间隔", "上传间隔", "上报周期", "interval", "reporting interval"), _whole),
         Column("password", ("HJ212密码", "PW", "访问密码", "hj212 password")),
         Column("vendor", ("厂商映射", "编码映射", "vendor map")),
+        Column("crc_rules", ("校验规则", "CRC", "crc rules"), _names),
         Column("model", ("型号", "设备型号", "厂商型号")),
         Column("mqtt_password", ("MQTT密码", "mqtt password")),
     ),

@@ -9,9 +9,9 @@ from runtime.database import Pool, transaction
 from runtime.register_check import Known
 
 _DEVICES: Final = """
-    SELECT d.device, d.site, s.name AS site_name, d.protocol, d.interval_s, d.vendor, d.model, d.enabled,
-           d.password IS NOT NULL AS hj212_password, d.mqtt_password_hash IS NOT NULL AS mqtt_account,
-           d.online, d.online_at, d.last_report_at
+    SELECT d.device, d.site, s.name AS site_name, d.protocol, d.interval_s, d.vendor, d.crc_rules, d.model,
+           d.enabled, d.password IS NOT NULL AS hj212_password,
+           d.mqtt_password_hash IS NOT NULL AS mqtt_account, d.online, d.online_at, d.last_report_at
     FROM devices d JOIN sites s USING (site)
     WHERE (%(site)s::text IS NULL OR d.site = %(site)s)
       AND (%(enabled)s::boolean IS NULL OR d.enabled = %(enabled)s)
@@ -52,12 +52,15 @@ async def _lines(pool: Pool, query: str, values: dict[str, Any]) -> list[Line]:
         return list(await (await connection.execute(query, values)).fetchall())
 
 
-async def known(pool: Pool, vendors: Iterable[str], reserved: Iterable[str]) -> Known:
+async def known(
+    pool: Pool, vendors: Iterable[str], crc_rules: Iterable[str], reserved: Iterable[str]
+) -> Known:
     """What an import may refer to.
 
     Args:
         pool: the database.
         vendors: names of the vendor layers.
+        crc_rules: names of the HJ 212 checksum rules.
         reserved: names that no device may have.
     """
     ids = {"grid_cells": "code", "squads": "squad", "sites": "site"}
@@ -71,6 +74,7 @@ async def known(pool: Pool, vendors: Iterable[str], reserved: Iterable[str]) -> 
         squads=found["squads"],
         sites=found["sites"],
         vendors=tuple(vendors),
+        crc_rules=tuple(crc_rules),
         reserved=frozenset(reserved),
     )
 

@@ -57,6 +57,9 @@ class Ingest(_Group):
     hj212_clock_off: timedelta | None = Field(
         None, description="set the clocks of HJ 212 devices that are further off, unasked; empty is never"
     )
+    make_up_every: timedelta = Field(
+        timedelta(minutes=5), description="wait between rounds of asking HJ 212 devices for missing minutes"
+    )
     max_future: timedelta = Field(timedelta(minutes=10), description="how far ahead a device's clock may be")
     max_age: timedelta = Field(timedelta(days=30), description="how old a back-filled report may be")
     max_payload: int = Field(1 << 20, ge=1024, description="bytes of one MQTT message")

@@ -78,6 +78,8 @@ def _introduce(running: Demo) -> None:
     console.print(table)
     console.print(f"大屏 wall        {running.wall_url}", highlight=False, soft_wrap=True)
     console.print(f"中队 squad page  {running.squad_url}", highlight=False, soft_wrap=True)
+    for door in running.doors:
+        console.print(f"入口 door        {door}", highlight=False, soft_wrap=True)
     console.print(f"日志 logs        {running.data}/logs", highlight=False, soft_wrap=True)
     for part, warning in running.warnings.items():
         console.print(f"[yellow]{part}: {warning}[/]")

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Final, TypeVar
 
@@ -11,10 +12,17 @@ from app.commands.span import parse_span
 from app.lines import print_lines
 from app.register_import import add as add_entry
 from app.register_import import finish, import_sheet
+from app.remap import Publish
+from app.remap import remap as publish_remapped
 from app.unmapped import unmapped as find_unmapped
+from domain.errors import ConfigError
 from domain.register import Monitor
 from domain.site import Protocol
+from ingest.admission import Admitted, Bounds
+from ingest.intake import Intake
 from runtime.database import Pool, open_pool
+from runtime.kafka import open_producer
+from runtime.register import load_devices
 from runtime.register_check import Entry
 from runtime.register_columns import DEVICES
 from runtime.register_devices import issue_passwords, list_devices, rotate_passwords, set_enabled
@@ -42,6 +50,9 @@ def add(  # noqa: PLR0917 - a command's options
     protocol: Annotated[Protocol, typer.Option(help="what it speaks")] = Protocol.MQTT,
     interval: Annotated[str, typer.Option(help="reporting interval")] = "60s",
     vendor: Annotated[str | None, typer.Option(help="vendor map: layers joined by +")] = None,
+    crc_rule: Annotated[
+        list[str] | None, typer.Option(help="HJ 212 checksum rule that it may use; repeatable, none is any")
+    ] = None,
     model: Annotated[str, typer.Option(help="maker and model")] = "",
     hj212_password: Annotated[str | None, typer.Option(help="the HJ 212 PW it must send")] = None,
     mqtt_password: Annotated[str | None, typer.Option(help="its MQTT password; made if left out")] = None,
@@ -54,6 +65,7 @@ def add(  # noqa: PLR0917 - a command's options
         interval_s=round(parse_span(interval).total_seconds()),
         password=hj212_password,
         vendor=vendor,
+        crc_rules=tuple(crc_rule) if crc_rule else None,
         model=model,
         mqtt_password=mqtt_password,
     )
@@ -123,3 +135,41 @@ def unmapped(
     """Print the HJ 212 codes that came and are in no layer of their device's vendor map."""
     span = parse_span(since)
     print_lines(_run(lambda pool, _: find_unmapped(pool, span, device)))
+
+
+@app.command()
+def remap(
+    device: Annotated[str | None, typer.Option(help="of this device only")] = None,
+    since: Annotated[str, typer.Option(help="how far back to go, by measuring time")] = "24h",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="print what would be added, add nothing")
+    ] = False,
+) -> None:
+    """Add the readings of HJ 212 codes that were unmapped when they came and are mapped now.
+
+    What is stored already is never changed: look with --dry-run whether unit and factor are right.
+    """
+    span = parse_span(since)
+
+    async def work(pool: Pool, settings: Settings) -> None:
+        async with open_producer(settings.kafka) as producer:
+            publish = _publish_nothing if dry_run else Intake(producer).publish
+            await _remap(pool, settings, publish, device, span)
+
+    _run(work)
+
+
+async def _remap(
+    pool: Pool, settings: Settings, publish: Publish, device: str | None, span: timedelta
+) -> None:
+    register = await load_devices(pool)
+    if device is not None and device not in register:
+        raise ConfigError(f"not in the register: {device}; see yanchen devices list")
+    chosen = [one for one in register.values() if one.enabled and device in {None, one.device}]
+    bounds = Bounds(max_future=settings.ingest.max_future, max_age=settings.ingest.max_age)
+    async for line in publish_remapped(pool, settings.kafka, publish, chosen, bounds=bounds, span=span):
+        print_lines([line])
+
+
+async def _publish_nothing(_admitted: Admitted) -> None:
+    """For a look."""

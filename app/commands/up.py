@@ -12,7 +12,7 @@ from rich.console import Console
 
 from app.broker_keeper import accounts_kept
 from app.embedded.stack import Stack, default_data_dir
-from app.fleet import Fleet, environment
+from app.fleet import Fleet, doors, environment
 from runtime.migrations import migrate
 from runtime.settings import load_settings
 
@@ -49,9 +49,11 @@ async def _run(embedded: bool, data: Path) -> None:
             await things.enter_async_context(accounts_kept(stack.mqtt, url))
         await things.enter_async_context(Fleet({**os.environ, **env}, data / "logs"))
         _say(f"pages http://127.0.0.1:{settings.web.port}  HJ 212 port {settings.ingest.hj212_port}")
+        for door in doors(env) if embedded else ():
+            _say(door)
         await stop.wait()
         _say("stopping")
 
 
 def _say(line: str) -> None:
-    _console.print(f"[dim]·[/] {line}", highlight=False)
+    _console.print(f"[dim]·[/] {line}", highlight=False, soft_wrap=True)

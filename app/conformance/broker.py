@@ -1,6 +1,7 @@
 """A device that publishes over MQTT: reads along on the broker, and looks at what it publishes."""
 
 import asyncio
+import secrets
 from collections.abc import Iterable
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -29,7 +30,6 @@ JSON_ITEMS: Final = (
     *("interval", "status"),
 )
 
-_CLIENT: Final = "yanchen-conformance"
 _TAKEN_AT_ONCE: Final = 500
 
 
@@ -136,14 +136,14 @@ def broker_settings(url: str) -> Mqtt:
         port=port,
         username=unquote(parts.username or ""),
         password=unquote(parts.password or ""),
-        client_id=_CLIENT,
+        client_id=f"yanchen-conformance-{secrets.token_hex(4)}",  # two examinations do not cut each other off
     )
 
 
 async def examine_publications(
     settings: Mqtt, devices: Iterable[str], span: timedelta, expected: Expected
 ) -> list[Card]:
-    """Read along for so long.
+    """Read along for so long, and leave nothing at the broker.
 
     Args:
         settings: the broker, and an account that may read the devices' topics.
@@ -156,7 +156,7 @@ async def examine_publications(
     """
     readers = {device: Reader(device, expected) for device in devices}
     subscription = Subscription(wanted=[f"{MQTT_ROOT}/{device}/#" for device in readers])
-    async with open_subscriber(settings, subscription) as subscriber:
+    async with open_subscriber(settings, subscription, lasting=False) as subscriber:
         with suppress(TimeoutError):
             async with asyncio.timeout(span.total_seconds()):
                 while True:

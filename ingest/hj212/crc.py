@@ -15,6 +15,12 @@ from typing import Final
 _POLYNOMIAL: Final = 0xA001
 _SPACES: Final = b" \t"
 
+RULES: Final = (
+    *("standard", "standard-unpadded", "standard-byteswapped", "modbus", "modbus-byteswapped", "arc"),
+    *("standard-without-end", "standard-without-spaces"),
+)
+"""The rules by which ``identify`` knows a checksum."""
+
 
 def _entry(byte: int) -> int:
     register = byte
@@ -72,9 +78,7 @@ def identify(data: bytes, sent: bytes, declared: int | None = None) -> str | Non
         declared: the declared length, the second witness of the rules that need one.
 
     Returns:
-        ``standard``, ``standard-unpadded``, ``standard-byteswapped``, ``modbus``,
-        ``modbus-byteswapped``, ``arc``, ``standard-without-end``,
-        ``standard-without-spaces``, or nothing where no rule fits.
+        One of ``RULES``, or nothing where no rule fits.
     """
     value = int(sent, 16)
     standard = crc212(data)

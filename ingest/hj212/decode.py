@@ -6,6 +6,7 @@ decided in ``ingest.hj212.door``.
 
 import math
 import re
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
@@ -25,6 +26,7 @@ AVERAGED: Final = frozenset({"2031", "2041", "2051", "2061"})
 """Commands whose values belong to an interval that begins at DataTime: day, minute, hour."""
 
 _NUMBER: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?", re.ASCII)
+_NORMAL: Final = frozenset({"N", "n", ""})
 _LONGEST_NUMBER: Final = 64
 _TIME: Final = re.compile(r"\d{14}(?:\d\d\d?)?", re.ASCII)
 _EARLIEST: Final = "1970"
@@ -70,9 +72,13 @@ class Decoded(msgspec.Struct, frozen=True):
 
     @property
     def told(self) -> dict[str, str]:
-        """The same without DataTime and flags, which are told elsewhere."""
+        """The same without DataTime, which is told elsewhere, and without flags that say N (normal)."""
         texts = self.message.texts
-        return {sent: texts[position] for sent, position in self.form.told}
+        told = {sent: texts[position] for sent, position in self.form.told}
+        for sent, position in self.form.flags:
+            if texts[position] not in _NORMAL:
+                told[sent] = texts[position]
+        return told
 
 
 def decode_frame(frame: Frame, meanings: VendorMap | None = None) -> Decoded:
@@ -107,6 +113,23 @@ def decode_message(message: Message, crc: str, meanings: VendorMap | None = None
     elif readings and message.part is None:
         raise Rejected(Reason.NO_TIME, "the readings have no DataTime", message.device)
     return Decoded(message, crc, meant, at, readings, flags, unreadable)
+
+
+def decode_told(told: Mapping[str, str], meanings: VendorMap) -> tuple[dict[str, float], dict[str, str]]:
+    """Readings and flags of what ``Decoded.told`` has kept, by the meanings of now.
+
+    The command is not kept. Its ``-Rtd`` is preferred, then its ``-Avg``: minute data have no ``-Rtd``
+    (HJ 212-2017, annex C). A text that should be a number and is none becomes "not a number".
+
+    Args:
+        told: key as sent → text as sent.
+        meanings: what the codes mean.
+    """
+    names = tuple(name.encode().decode("latin-1") for name in told)  # as its bytes came in a frame
+    readings, flags, unreadable = _readings(
+        form(names, averaged=False, meanings=meanings), tuple(told.values())
+    )
+    return readings | dict.fromkeys(unreadable, math.nan), flags
 
 
 def parse_time(text: str, device: str | None = None) -> datetime:

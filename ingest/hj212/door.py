@@ -18,7 +18,7 @@ from ingest.hj212.decode import AVERAGED, Decoded, decode_message
 from ingest.hj212.frame import Frame, Refused
 from ingest.hj212.framer import Framer
 from ingest.hj212.message import Message, parse
-from ingest.hj212.packets import Packet, Packets
+from ingest.hj212.packets import Packet, Packets, borrow, told_in_front
 from ingest.hj212.vendor_map import VendorMap, vendor_map
 
 STORED: Final = frozenset({"2011", "2021", "2051"})
@@ -91,7 +91,10 @@ class Door:
             return Taken(Admitted(rejected=(inbound.refuse(error),)), answers)
         if message.part is None:
             return Taken(self._admit(decoded, inbound), _sent(reply), self._known(message))
-        ready = packets.add(Packet(decoded, inbound, reply), inbound.received_at)
+        packet = Packet(decoded, inbound, reply)
+        if at := told_in_front(frame.prefix):
+            packet = borrow(packet, at)
+        ready = packets.add(packet, inbound.received_at)
         return Taken(
             merge(self._admit(packet.decoded, packet.inbound) for packet in ready),
             tuple(answer for packet in ready for answer in _sent(packet.answer)),
@@ -135,6 +138,7 @@ class Door:
         if device and device.crc_rules is not None and crc_rule not in device.crc_rules:
             allowed = ", ".join(sorted(device.crc_rules)) or "none"
             sentence = f"its checksum is right by rule {crc_rule!r}, but {name!r} may use {allowed} only"
+            sentence += "; if that is how it counts, add the rule to its crc_rules in the register"
             raise Rejected(Reason.BAD_CRC, sentence, name)
         expected = device.password if device else None
         if expected is not None and not compare_digest(
@@ -174,8 +178,7 @@ def to_candidate(decoded: Decoded) -> Candidate:
     """The report of a decoded message, to be admitted.
 
     A text that should be a number becomes "not a number", so that admission refuses this
-    reading by name; flags and DataTime are told elsewhere and left out of ``raw``, where a
-    checksum by another rule than the standard's is named.
+    reading by name. In ``raw`` a checksum by another rule than the standard's is named.
 
     Raises:
         Rejected: it has no time, as a platform's request for data has none.

@@ -22,7 +22,6 @@ _OF_INTERVAL: Final = {"Avg": 0, "Data": 1, "Rtd": 2, "": 3}
 
 _REMEMBERED_NAMES: Final = 128  # a rubbish form may be long, and would be remembered whole
 _TIME: Final = ("DATATIME", "")
-_UNTOLD: Final = frozenset({"DATATIME", "FLAG"})
 _ONE: Final = Decimal(1)
 
 
@@ -54,12 +53,14 @@ class Form:
         places: where readings may stand, the preferred ones of each factor first.
         raw: key as sent and position; of repeated keys the first.
         told: the same without DataTime and flags.
+        flags: the flags alone.
     """
 
     time: int | None
     places: tuple[Place, ...]
     raw: tuple[tuple[str, int], ...]
     told: tuple[tuple[str, int], ...]
+    flags: tuple[tuple[str, int], ...]
 
 
 def form(names: tuple[str, ...], *, averaged: bool, meanings: VendorMap) -> Form:
@@ -79,12 +80,14 @@ def _form(names: tuple[str, ...], averaged: bool, meanings: VendorMap) -> Form:
     raw: dict[str, int] = {}
     for position, parsed in keys:
         raw.setdefault(parsed.sent, position)
-    untold = {parsed.sent for _, parsed in keys if parsed.suffix == "Flag" or parsed.code in _UNTOLD}
+    times = {parsed.sent for _, parsed in keys if parsed.code == _TIME[0]}
+    flags = {parsed.sent for _, parsed in keys if parsed.suffix == "Flag" or parsed.code == "FLAG"} - times
     return Form(
         next((position for position, (_, code, suffix) in keys if (code, suffix) == _TIME), None),
         tuple(_places(keys, _OF_INTERVAL if averaged else _OF_INSTANT, meanings)),
         tuple(raw.items()),
-        tuple((sent, position) for sent, position in raw.items() if sent not in untold),
+        tuple((sent, position) for sent, position in raw.items() if sent not in times | flags),
+        tuple((sent, position) for sent, position in raw.items() if sent in flags),
     )
 
 

@@ -4,19 +4,25 @@ Parts are joined by what only some of them carry, DataTime; each is then a repor
 own, since reports of one device and instant add up. That keeps the promise of the answer:
 a part can be stored, and answered, without waiting for the next one, which a device may
 hold back until it has that answer. A part that knows no time yet is held, unanswered,
-until another tells it.
+until another tells it. What is refused of it then is recorded with that time in front of
+its bytes, ``DataTime=20260101120000000##…``, so that it can be let in again by itself.
 """
 
+import re
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Final
 
 import msgspec
 from msgspec.structs import replace
 
 from domain.errors import Reason, Rejected
+from domain.instant import CHINA
 from domain.report import RejectedMessage
 from ingest.admission import Inbound
-from ingest.hj212.decode import Decoded
+from ingest.hj212.decode import Decoded, parse_time
+
+_IN_FRONT: Final = re.compile(rb"DataTime=(\d{17})")
 
 
 class Packet(msgspec.Struct, frozen=True):
@@ -25,6 +31,24 @@ class Packet(msgspec.Struct, frozen=True):
     decoded: Decoded
     inbound: Inbound
     answer: bytes | None
+
+
+def borrow(packet: Packet, at: datetime) -> Packet:
+    """The packet with a time that other bytes tell; one that tells its own keeps it."""
+    if packet.decoded.at is not None:
+        return packet
+    told = f"DataTime={at.astimezone(CHINA):%Y%m%d%H%M%S%f}"[:-3].encode()  # to the millisecond
+    inbound = replace(packet.inbound, payload=told + packet.inbound.payload)
+    return replace(packet, decoded=replace(packet.decoded, at=at), inbound=inbound)
+
+
+def told_in_front(prefix: bytes) -> datetime | None:
+    """The time that ``borrow`` has put in front of a part."""
+    told = _IN_FRONT.fullmatch(prefix)
+    try:
+        return parse_time(told[1].decode()) if told else None
+    except Rejected:
+        return None
 
 
 @dataclass(slots=True)
@@ -82,7 +106,7 @@ class Packets:
         if len(parts.seen) >= parts.count:
             del self._messages[key]
         at = parts.at
-        return [replace(one, decoded=replace(one.decoded, at=one.decoded.at or at)) for one in ready]
+        return [borrow(one, at) for one in ready]
 
     def expire(self, now: datetime | None = None) -> list[RejectedMessage]:
         """Refuse what is overdue or too much; without ``now`` everything that is left."""

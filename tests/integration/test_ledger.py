@@ -19,7 +19,8 @@ from domain.register import City, GridCell, GridLevel, Monitor, Place
 from domain.report import RejectedMessage, Report, Source
 from domain.site import Protocol, SiteKind
 from domain.topics import READINGS, REJECTED
-from ingest.make_up import Patience, make_up_once
+from ingest.make_up import Patience
+from ingest.make_up_rounds import make_up_once
 from ingest.writer import write
 from runtime.database import Pool, open_pool, transaction
 from runtime.kafka import Record
@@ -70,7 +71,7 @@ async def pool(database_url: str) -> AsyncIterator[Pool]:
 async def empty(pool: Pool) -> None:
     async with transaction(pool) as connection:
         await connection.execute(
-            "TRUNCATE readings, reports, ledger, rejected, stream_offsets, gaps, accounted"
+            "TRUNCATE readings, reports, ledger, rejected, stream_offsets, gaps, accounted, make_up_asked"
         )
 
 
@@ -237,15 +238,21 @@ async def test_gaps_of_a_device_are_asked_for_until_they_are_filled(pool: Pool) 
         )
 
     patience = Patience(span=timedelta(days=36_500), pause=timedelta(0), attempts=2)
-    asked = await make_up_once(pool, ask, {}, patience)
-    assert (asked, wanted) == ({}, [])
+    await make_up_once(pool, ask, patience)
+    assert wanted == []
     connected = True
-    for _ in range(5):
-        asked = await make_up_once(pool, ask, asked, patience)
+    for _ in range(5):  # nothing but the database ties the rounds together, as after a restart of ingest
+        await make_up_once(pool, ask, patience)
     # the device has what is older than 70 min; the rest is asked for twice and then left as it is
     assert {(device, end) for device, _, end in wanted} == {("h1", now - timedelta(seconds=1) - 60 * MINUTE)}
     starts = Counter((now - start) // MINUTE for _, start, _ in wanted)
     assert starts == {100: 1, 69: 2}
+    async with transaction(pool) as connection:
+        await connection.execute("UPDATE make_up_asked SET end_at = end_at - interval '8 days'")
+    await make_up_once(pool, ask, patience)
+    async with transaction(pool) as connection:
+        kept = await (await connection.execute("SELECT times FROM make_up_asked")).fetchall()
+    assert [row["times"] for row in kept] == [1], "what lies out of reach is forgotten, and asked for anew"
 
 
 async def test_what_has_not_changed_is_not_counted_again(pool: Pool) -> None:

@@ -71,6 +71,16 @@ def payloads(messages: Sequence[Message]) -> list[bytes]:
     return [message.payload for message in messages]
 
 
+async def test_a_session_that_is_not_lasting_leaves_nothing(stack: Stack, name: str) -> None:
+    async with open_subscriber(session(stack, name), of(name), lasting=False) as subscriber:
+        await publish(stack, name, numbers(0, 2))
+        subscriber.acknowledge((await take(subscriber, 2))[:1])
+    await publish(stack, name, numbers(2, 4))
+    async with open_subscriber(session(stack, name), of(name)) as again:
+        await publish(stack, name, numbers(4, 5))
+        assert payloads(await take(again, 1)) == numbers(4, 5)
+
+
 async def test_what_was_not_acknowledged_comes_again_in_order(stack: Stack, name: str) -> None:
     async with open_subscriber(session(stack, name), of(name)) as subscriber:
         await publish(stack, name, numbers(0, 10))

@@ -18,7 +18,16 @@ from ingest.marks import Marks
 from ingest.writer import CONSUMER, TOPICS, write
 from runtime.database import Pool, open_pool, transaction
 from runtime.kafka import Place as LogPlace
-from runtime.kafka import Producer, Record, Stream, log_end, open_producer, open_stream, read_since
+from runtime.kafka import (
+    Producer,
+    Record,
+    Stream,
+    log_end,
+    open_producer,
+    open_stream,
+    read_since,
+    records_of,
+)
 from runtime.migrations import migrate
 from runtime.offsets import claim, done_offsets, start_offsets
 from runtime.register import Register, import_city
@@ -254,7 +263,9 @@ async def _take(pool: Pool, register: Register, stream: Stream, expected: int) -
 
 async def test_a_member_that_lost_its_partition_claims_nothing(pool: Pool) -> None:
     async with transaction(pool) as connection:
-        assert len(await claim(connection, "x", READINGS, records(report(0), report(1)))) == 2
+        claimed = await claim(connection, "x", READINGS, records(report(0), report(1)))
+        assert (len(records_of(claimed.records)), claimed.stood_at) == (2, {0: 0})
     async with transaction(pool) as zombie:
-        assert await claim(zombie, "x", READINGS, records(report(0))) == []
+        late = await claim(zombie, "x", READINGS, records(report(0)))
+        assert (late.records, late.stood_at) == ({}, {0: 2})
     assert await done_offsets(pool, "x", READINGS) == 2

@@ -143,6 +143,23 @@ async def test_a_sheet_changes_only_its_columns(run: Commands, tmp_path: Path) -
     )
 
 
+async def test_checksum_rules_are_kept_and_checked(run: Commands, tmp_path: Path) -> None:
+    words = ["--site", "r1", "--protocol", "hj212"]
+    code, (fault,), _ = await run("devices", "add", "c1", *words, "--crc-rule", "crc8")
+    assert (code, fault["row"], fault["column"]) == (1, "c1", "crc_rules")
+    assert "modbus-byteswapped" in fault["remedy"]
+    assert (await run("devices", "add", "c1", *words, "--crc-rule", "standard", "--crc-rule", "arc"))[0] == 0
+    (tmp_path / "rules.csv").write_text("MN,site,校验规则\nc2,r1,modbus、standard\nc3,r1,\n")
+    assert (await run("devices", "import", tmp_path / "rules.csv"))[0] == 0
+    assert "2 as before" in (await run("devices", "import", tmp_path / "rules.csv"))[2]
+    _, devices, _ = await run("devices", "list")
+    assert {line["device"]: line["crc_rules"] for line in devices} == {
+        "c1": ["standard", "arc"],
+        "c2": ["modbus", "standard"],
+        "c3": None,
+    }
+
+
 async def test_squads(run: Commands, tmp_path: Path) -> None:
     (tmp_path / "squads.csv").write_text("中队编号,名称,网格编码\neast,城东中队,320602\nwest,城西中队,9\n")
     code, (fault,), _ = await run("squads", "import", tmp_path / "squads.csv")

@@ -1,4 +1,5 @@
-"""Quarantine on the real servers: refused, registered, replayed once, stored, and the account closed."""
+"""A second way in, on the real servers: refused, registered, replayed once, stored, and the account closed;
+unmapped, mapped, added once."""
 
 import asyncio
 import json
@@ -15,11 +16,13 @@ from typer.testing import CliRunner
 from app.cli import cli
 from app.embedded.stack import Stack
 from domain.errors import YanchenError
+from domain.instant import CHINA
 from domain.register import City, GridCell, GridLevel, Monitor
 from domain.register import Place as SitePlace
 from domain.site import SiteKind
 from domain.topics import Channel, mqtt_topic
 from ingest.admission import Admitted, Bounds
+from ingest.hj212.answer import enclose
 from ingest.intake import Intake
 from ingest.mqtt_door import decode
 from ingest.writer import TOPICS, write
@@ -32,6 +35,7 @@ from runtime.register import Register, import_city, load_devices
 from runtime.settings import Database, Kafka
 
 NOW = datetime.now(UTC).replace(microsecond=0)
+MS = timedelta(milliseconds=1)
 CITY = City(
     cells=(GridCell(code="320600", name="市", level=GridLevel.CITY),),
     places=(
@@ -59,8 +63,15 @@ class House:
     async def receive(self, device: str, *reports: Mapping[str, Any], after: int = 0) -> Admitted:
         """A publication comes in; what is decided goes to Kafka."""
         payload = json.dumps(list(reports)).encode()
-        topic = mqtt_topic(device, Channel.READINGS)
-        message = Message(topic, payload, NOW + timedelta(milliseconds=after))
+        return await self._take(Message(mqtt_topic(device, Channel.READINGS), payload, NOW + MS * after))
+
+    async def receive_frame(self, device: str, minute: int, items: str) -> Admitted:
+        """An HJ 212 report that was measured so many minutes ago comes in over MQTT."""
+        at = f"DataTime={(NOW - timedelta(minutes=minute)).astimezone(CHINA):%Y%m%d%H%M%S}"
+        payload = enclose(f"QN={minute};ST=31;CN=2011;MN={device};Flag=4;CP=&&{at};{items}&&".encode())
+        return await self._take(Message(mqtt_topic(device, Channel.HJ212), payload, NOW))
+
+    async def _take(self, message: Message) -> Admitted:
         admitted = decode(message, await load_devices(self.pool), Bounds(), 1 << 20)
         async with open_producer(self.kafka) as producer:
             await Intake(producer).publish(admitted)
@@ -79,8 +90,8 @@ class House:
                 for topic, batch in (await stream.take(200)).items():
                     await write(self.pool, register, topic, batch)
 
-    async def run(self, *words: str) -> tuple[int, list[dict[str, Any]]]:
-        result = await asyncio.to_thread(CliRunner().invoke, cli, ["rejected", *words])
+    async def run(self, *words: str, of: str = "rejected") -> tuple[int, list[dict[str, Any]]]:
+        result = await asyncio.to_thread(CliRunner().invoke, cli, [of, *words])
         if isinstance(result.exception, YanchenError):
             return 2, []
         assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
@@ -217,3 +228,33 @@ async def test_replays_at_the_same_time_share_the_letters(house: House) -> None:
     await house.store()
     assert await log_end(house.kafka, "readings") == before + 20
     assert await house.one(NET) == (20, 0, 0)
+
+
+async def test_codes_that_are_mapped_now_are_added_once(house: House) -> None:
+    await import_city(house.pool, City(monitors=(Monitor(device="ga-1", site="r1"),)))
+    for minute in (3, 2, 1):
+        await house.receive_frame("ga-1", minute, f"LA-Rtd=5{minute};ga23-Rtd=0.{minute},ga23-Flag=M")
+    await house.store()
+    _, (line,) = await house.run("unmapped", of="devices")
+    assert (line["code"], line["count"]) == ("GA23", 3)
+    assert await house.run("remap", of="devices") == (0, [])
+    await import_city(house.pool, City(monitors=(Monitor(device="ga-1", site="r1", vendor="ga"),)))
+
+    before = await log_end(house.kafka, "readings")
+    _, looked = await house.run("remap", "--dry-run", of="devices")
+    assert await log_end(house.kafka, "readings") == before
+    code, lines = await house.run("remap", "--device", "ga-1", of="devices")
+    assert (code, lines) == (0, looked)
+    assert [(line["device"], line["factor"], line["added"]) for line in lines] == [("ga-1", "oil_fume", 3)]
+    await house.store()
+    assert await house.one(
+        "SELECT count(*), min(value), max(flag::text), min(received_at) AS since"
+        " FROM readings WHERE factor = 'oil_fume'"
+    ) == (3, 0.1, "M", NOW)
+    assert await house.one("SELECT count(*) FROM readings") == (6,)
+    assert await house.one(NET) == (3, 3, 0)
+
+    assert await house.run("remap", of="devices") == (0, [])
+    assert await log_end(house.kafka, "readings") == before + 3
+    assert await house.run("unmapped", of="devices") == (0, [])
+    assert (await house.run("remap", "--device", "nobody", of="devices"))[0] == 2

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.hj212.crc import checksum, crc212, identify, modbus
+from ingest.hj212.crc import RULES, checksum, crc212, identify, modbus
 from ingest.hj212.length import length_rule
 
 V1 = b"QN=20160801085857223;ST=32;CN=1062;PW=100000;MN=010000A8900016F000169DC0;Flag=5;CP=&&RtdInterval=30&&"
@@ -67,6 +67,7 @@ def test_one_changed_byte_is_always_noticed(data: bytes, draw: st.DataObject):
 )
 def test_each_algorithm_is_named(sent: bytes, rule: str | None):
     assert identify(V2, sent) == rule
+    assert rule is None or rule in RULES
 
 
 def test_lower_case_is_standard():

@@ -58,7 +58,7 @@ def test_a_report_is_admitted_and_answered():
     (report,) = taken.admitted.reports
     assert (report.device, report.readings, report.flags) == ("YC-1", {"tsp": 92, "noise": 50}, {"tsp": "T"})
     assert report.instant == datetime(2026, 1, 1, 4, tzinfo=UTC)
-    assert report.raw == {"a34001-Rtd": "92", "LA-Rtd": "50", "x-Rtd": "1"}
+    assert report.raw == {"a34001-Rtd": "92", "LA-Rtd": "50", "x-Rtd": "1", "a34001-Flag": "T"}
     assert report.source is Source.HJ212
     assert taken.admitted.rejected == ()
     assert taken.answers == (ACK,)
@@ -201,6 +201,27 @@ def test_a_part_before_its_time_is_held_unanswered():
     late = take(part(1, 2, at=True), door=door)
     assert [report.readings for report in late.admitted.reports] == [{"tsp": 9}, {"noise": 50}]
     assert len(late.answers) == 2
+
+
+def test_what_is_refused_of_a_part_without_a_time_can_be_let_in_by_itself():
+    door = Door(lambda: {"YC-1": device()})
+    (stored,) = take(part(1, 2, at=True), door=door).admitted.reports
+    hpa = part(2, 2, at=False, body="a34001-Rtd=9;a01006-Rtd=1013")
+    (letter,) = take(hpa, door=door).admitted.rejected
+    assert (letter.scope, letter.payload) == (Scope.READING, b"DataTime=20260101120000000" + hpa.rstrip())
+    known = {"YC-1": device()}
+    again = to_admitted(letter.payload, inbound(letter.payload), known, Bounds(), "YC-1")
+    assert [one.payload for one in again.rejected] == [letter.payload]
+    known = {"YC-1": device(vendor="hpa")}
+    (report,) = to_admitted(letter.payload, inbound(letter.payload), known, Bounds(), "YC-1").reports
+    assert (report.at, report.readings) == (stored.at, {"tsp": 9, "pressure": 101.3})
+
+
+@pytest.mark.parametrize("text", [b"DataTime=20261301120000000", b"DataTime=2026", b"Hour"])
+def test_other_text_in_front_of_a_part_tells_no_time(text: bytes):
+    payload = text + part(1, 2, at=False)
+    admitted = to_admitted(payload, inbound(payload), {"YC-1": device()}, Bounds(), "YC-1")
+    assert [letter.reason for letter in admitted.rejected] == [Reason.MISSING_PACKET]
 
 
 def test_a_part_that_never_comes_is_recorded():

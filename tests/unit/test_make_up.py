@@ -14,6 +14,7 @@ from runtime.ledger import Gap
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 SECOND = timedelta(seconds=1)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def gap(begin_ago: timedelta, end_ago: timedelta, device: str = "h1") -> Gap:
@@ -55,13 +56,24 @@ def test_pieces_cover_the_gap_once(begin: int, length: int, span_h: int) -> None
     patience = Patience(reach=timedelta(days=3), span=span_h * HOUR)
     one = gap(timedelta(seconds=begin + length), timedelta(seconds=begin))
     pieces = sorted(gaps([one], NOW, patience))
-    if NOW - one.after_at >= patience.reach:
+    start = one.before_at + SECOND
+    if start < NOW - patience.reach:
+        begun = (NOW - patience.reach - EPOCH) // patience.span * patience.span
+        start = EPOCH + begun + patience.span  # the first whole piece within reach
+    if start >= one.after_at:
         assert pieces == []
         return
-    assert pieces[0].start == max(one.before_at + SECOND, NOW - patience.reach)
+    assert pieces[0].start == start
     assert pieces[-1].end == one.after_at - SECOND
     assert all(after.start - before.end == SECOND for before, after in itertools.pairwise(pieces))
     assert all(timedelta(0) <= piece.end - piece.start < patience.span for piece in pieces)
+
+
+def test_a_gap_that_sinks_out_of_reach_is_not_asked_for_anew_in_each_round() -> None:
+    begun = gap(200 * HOUR, HOUR)
+    first, later = (gaps([begun], now) for now in (NOW + 10 * SECOND, NOW + 310 * SECOND))
+    assert first == later
+    assert all(one.start >= NOW - Patience().reach for one in first)
 
 
 @pytest.mark.parametrize("filled", [0.5, 4, 11])

@@ -21,6 +21,7 @@ KNOWN = Known(
     cells=frozenset({"320602001001"}),
     sites=frozenset({"r-001"}),
     vendors=("national", "ng", "hpa"),
+    crc_rules=("standard", "modbus", "arc"),
     reserved=frozenset({"yanchen"}),
 )
 SITE_HEADINGS = [
@@ -156,6 +157,29 @@ def test_devices():
     ]
     assert "national, ng, hpa" in faults[5].remedy
     assert "rounded" in faults[6].problem
+
+
+@pytest.mark.parametrize(
+    ("cell", "rules"),
+    [
+        ("", None),
+        ("modbus", ("modbus",)),
+        ("Standard、modbus", ("standard", "modbus")),
+        ("standard; arc +modbus", ("standard", "arc", "modbus")),
+    ],
+)
+def test_checksum_rules_of_a_sheet(cell: str, rules: tuple[str, ...] | None):
+    good, faults = faults_of(DEVICES, excel_of(["MN", "场所编号", "校验规则"], ["d1", "r-001", cell]))
+    assert (faults, good[0].item) == ([], Monitor(device="d1", site="r-001", crc_rules=rules))
+
+
+def test_a_checksum_rule_that_nobody_knows_is_named_with_those_that_are():
+    _, (fault,) = faults_of(DEVICES, csv_of(["MN", "site", "CRC"], ["d1", "r-001", "standard;crc8"]).encode())
+    assert (fault.row, fault.column, fault.problem) == (2, "CRC", "there is no checksum rule 'crc8'")
+    assert fault.remedy.startswith("use some of standard, modbus, arc")
+    data = json.dumps({"monitors": [{"device": "d1", "site": "r-001", "crc_rules": []}]}).encode()
+    (empty,) = check(read_city(data, "city.json")[0], KNOWN)[1]
+    assert (empty.row, empty.column, empty.problem) == ("monitors[0]", "crc_rules", "the list is empty")
 
 
 def test_a_long_number_that_excel_has_rounded_is_refused():

@@ -17,6 +17,10 @@ def test_known_codes_are_left_out_whatever_their_suffix():
     assert pick_unmapped([row("a34041-Rtd"), row("a34041-Max"), row("LA-td"), row("NOISE")]) == []
 
 
+def test_flags_and_the_name_of_a_checksum_are_no_codes():
+    assert pick_unmapped([row("zz9-Flag"), row("Flag"), row("crc_rule")]) == []
+
+
 def test_a_code_is_told_once_with_its_newest_key():
     (line,) = pick_unmapped([row("zz9-Rtd", count=5), row("ZZ9-Avg", count=3, minute=1), row("zz9-Min")])
     assert (line["code"], line["key"], line["count"]) == ("ZZ9", "ZZ9-Avg", 5)
