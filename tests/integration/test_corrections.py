@@ -44,7 +44,7 @@ from runtime.settings import load_settings
 sys.exit(run_service("rules", run_rules, load_settings()))
 """
 TAG = uuid.uuid4().hex[:8]
-KITCHEN, WORKS = f"kitchen-{TAG}", f"works-{TAG}"
+KITCHEN, WORKS, NEW = f"kitchen-{TAG}", f"works-{TAG}", f"new-{TAG}"
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 NOW = datetime.now(CHINA).replace(minute=0, second=0, microsecond=0)
 LUNCH, YESTERDAY = NOW - 8 * HOUR, NOW - 26 * HOUR
@@ -57,7 +57,11 @@ CITY = City(
         )
         for site, kind in [("kitchen", SiteKind.RESTAURANT), ("works", SiteKind.CONSTRUCTION)]
     ),
-    monitors=(Monitor(device=KITCHEN, site="kitchen"), Monitor(device=WORKS, site="works")),
+    monitors=(
+        Monitor(device=KITCHEN, site="kitchen"),
+        Monitor(device=NEW, site="kitchen"),
+        Monitor(device=WORKS, site="works"),
+    ),
 )
 
 
@@ -266,3 +270,25 @@ async def test_a_permit_that_comes_late_is_noted_and_changes_no_verdict(bench: B
     )
     assert row["verdict"] == "exceed"
     assert row["adjustments"] == [{"kind": "permit", "title": "浇筑", "document": "夜施〔2026〕7号"}]
+
+
+async def test_what_lies_before_all_that_was_judged_is_judged_with_its_gaps(bench: Bench) -> None:
+    """A backlog older than a new device's first reports, after a restart: nobody remembers its beginning."""
+    first = NOW - 8 * HOUR
+    async with judging(bench) as kill_and_start:
+        await bench.publish([report(NEW, "oil_fume", first + n * MINUTE, 1.0) for n in range(10)])
+        await bench.publish([report(NEW, "oil_fume", NOW, 1.0)])
+        await bench.until_said(NEW, "oil_fume", first, ("pass", 1.0))
+        await kill_and_start()
+        old = first - HOUR
+        await bench.publish([report(NEW, "oil_fume", old + n * MINUTE, 3.0) for n in range(10)])
+        await bench.until_said(NEW, "oil_fume", old, ("exceed", 3.0))
+        await judged(bench, NEW, old)
+    verdicts = await bench.rows(
+        "SELECT verdict FROM evaluations WHERE device = %s AND window_start BETWEEN %s AND %s"
+        " ORDER BY window_start",
+        NEW,
+        old,
+        first,
+    )
+    assert [row["verdict"] for row in verdicts] == ["exceed", *["invalid"] * 5, "pass"]
