@@ -89,7 +89,7 @@ class Lane:
         Of a device that was judged before this engine's life only those after its last window: nobody
         here can tell what was said of earlier ones.
         """
-        self._grow(int(device.max()) + 1)
+        self._grow(int(device.max(initial=-1)) + 1)
         due = ~self._remembered[device] | (start > self._last[device])
         self._extend(device[due], start[due])
 
