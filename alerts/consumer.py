@@ -8,7 +8,7 @@ import msgspec
 import structlog
 
 from alerts import casework
-from alerts.decide import changes, earliest_of_interest, to_fold
+from alerts.decide import changes, earliest_of_interest, to_fold, to_read
 from alerts.policy import Policy
 from alerts.revision import judged, newest
 from alerts.store import episodes, evaluations
@@ -82,7 +82,7 @@ async def take_in(
         return
     found = [
         change
-        for key, rows in (await evaluations.since(connection, begins)).items()
+        for key, rows in (await evaluations.since(connection, to_read(begins, policy.rule))).items()
         for change in changes(rows, kept.get(key, ()), begins[key], policy.rule)
     ]
     if found:

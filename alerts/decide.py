@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from alerts.revision import Judged
+from domain.allowance import midnight_before
 from domain.case import OPEN_STATES, CaseState
 from domain.episode import Episode, EpisodeRule, EpisodeState, fold, identify
 from domain.evaluation import Evaluation, Verdict
@@ -91,6 +92,14 @@ def to_fold(
     return begins
 
 
+def to_read(begins: Mapping[Key, datetime], rule: EpisodeRule) -> dict[Key, datetime]:
+    """From which instant the evaluations are needed: n a day are counted from local midnight on."""
+    return {
+        key: midnight_before(begin) if rule.allowed.get((key.standard, key.limit)) else begin
+        for key, begin in begins.items()
+    }
+
+
 def earliest_of_interest(judged: Iterable[Judged], rule: EpisodeRule) -> datetime:
     """An episode that ended before it has nothing to do with these windows, unless it is open."""
     return min(_row_begin(item.evaluation, rule) for item in judged) - rule.max_gap
@@ -131,7 +140,7 @@ def changes(
     """What to change so that the stored episodes are the fold of the evaluations.
 
     Args:
-        evaluations: all stored ones of the limit from ``begin`` on.
+        evaluations: all stored ones of the limit, from where ``to_read`` said.
         kept: the stored episodes of the limit.
         begin: as ``to_fold`` said; episodes that ended before it stay as they are.
         rule: when an episode begins and ends.
@@ -140,7 +149,7 @@ def changes(
     # An episode whose case is still open keeps its id first, so that the case keeps its episode.
     affected.sort(key=lambda old: (not _is_open(old), old.episode.started_at))
     by_id = {old.episode.episode_id: old for old in affected}
-    folded = identify(fold(evaluations, rule), [old.episode for old in affected])
+    folded = identify(fold(evaluations, rule, begin), [old.episode for old in affected])
     found = [
         change for episode in folded if (change := _compare(episode, by_id.pop(episode.episode_id, None)))
     ]

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from domain.allowance import Allowed
 from domain.episode import EpisodeRule
 from runtime.settings import Settings
 
@@ -24,10 +25,15 @@ class Policy:
     public_url: str = ""
 
     @classmethod
-    def of(cls, settings: Settings) -> "Policy":
-        """The settings' policy."""
+    def of(cls, settings: Settings, allowed: Allowed | None = None) -> "Policy":
+        """The settings' policy.
+
+        Args:
+            settings: the settings.
+            allowed: exceeding windows a day that standards allow; the shell knows the packs.
+        """
         return cls(
-            rule=EpisodeRule(clear_after=settings.alerts.clear_after),
+            rule=EpisodeRule(clear_after=settings.alerts.clear_after, allowed=allowed or {}),
             escalate_after=settings.alerts.escalate_after,
             offence_period=settings.alerts.offence_period,
             public_url=settings.web.public_url,

@@ -12,6 +12,7 @@ from alerts.consumer import CONSUMER, consume
 from alerts.notice import ChannelName
 from alerts.outbox import Tools, work
 from alerts.policy import Policy
+from domain.allowance import Allowed
 from domain.topics import EVALUATIONS
 from runtime.database import Pool, open_pool
 from runtime.kafka import Place, Stream, open_stream
@@ -19,13 +20,17 @@ from runtime.offsets import start_offsets
 from runtime.settings import Settings
 
 
-async def run(settings: Settings) -> None:
+async def run(settings: Settings, allowed: Allowed | None = None) -> None:
     """Run until cancelled; when one half fails, both end.
+
+    Args:
+        settings: the settings.
+        allowed: exceeding windows a day that standards allow; the shell knows the packs.
 
     Raises:
         Unavailable: a neighbour is away (inside an exception group).
     """
-    policy = Policy.of(settings)
+    policy = Policy.of(settings, allowed)
     async with open_pool(settings.database) as pool, _web_client() as client:
         tools = Tools(pool=pool, channels=channels(settings, client), policy=policy)
         async with asyncio.TaskGroup() as group:

@@ -20,6 +20,7 @@ from app.commands import (
     evaluate,
     ledger,
     migrate,
+    packs,
     register,
     rejected,
     services,
@@ -59,6 +60,7 @@ cli.add_typer(register.app, name="register")
 cli.add_typer(devices.app, name="devices")
 cli.add_typer(context.app, name="context")
 cli.add_typer(calendar.app, name="calendar")
+cli.add_typer(packs.app, name="packs")
 cli.add_typer(rejected.app, name="rejected")
 cli.add_typer(broker.app, name="broker")
 cli.add_typer(sheets.sites, name="sites")

@@ -2,15 +2,18 @@
 
 The law of this file: episodes are a pure function of the evaluations. Late data changes
 the evaluations, the fold is done again, and withdrawal follows by itself.
+Exceedances that a standard allows a day (domain/allowance.py) are no part of an episode: they
+neither begin nor lengthen nor end one.
 """
 
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
+from domain.allowance import Allowed, with_allowance
 from domain.evaluation import Evaluation, Verdict
 
 _NAMESPACE: Final = uuid.UUID("0f6f3c52-5b0f-5d54-8b3d-3a1f3c1b7e02")
@@ -33,11 +36,13 @@ class EpisodeRule:
         clear_after: passing windows in a row that end it.
         max_gap: time without an exceeding window that ends it even if nothing passed;
             shorter gaps (no data, invalid, indeterminate) are joined.
+        allowed: exceeding windows a day that standards allow.
     """
 
     raise_after: int = 1
     clear_after: int = 2
     max_gap: timedelta = timedelta(hours=3)
+    allowed: Allowed = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,28 +87,38 @@ def episode_id(standard: str, limit: str, device: str, started_at: datetime) -> 
     return uuid.uuid5(_NAMESPACE, f"{standard}|{limit}|{device}|{started_at.timestamp():.3f}")
 
 
-def fold(evaluations: Iterable[Evaluation], rule: EpisodeRule) -> list[Episode]:
+def fold(
+    evaluations: Iterable[Evaluation], rule: EpisodeRule, begin: datetime | None = None
+) -> list[Episode]:
     """The episodes in the evaluations of one (device, standard, limit).
 
     Args:
         evaluations: in the order of their windows, the newest revision of each.
         rule: when an episode begins and ends.
+        begin: windows that start before it count towards what is allowed on their day, no more.
 
     Returns:
         Episodes in order of time, with first-seen ids (see ``identify``); only the last can be open.
     """
-    return [_episode(run, state) for run, state in _runs(evaluations, rule) if len(run) >= rule.raise_after]
+    weighed = (
+        pair
+        for pair in with_allowance(evaluations, rule.allowed)
+        if begin is None or pair[0].window_start >= begin
+    )
+    return [_episode(run, state) for run, state in _runs(weighed, rule) if len(run) >= rule.raise_after]
 
 
 def _runs(
-    evaluations: Iterable[Evaluation], rule: EpisodeRule
+    weighed: Iterable[tuple[Evaluation, bool]], rule: EpisodeRule
 ) -> Iterator[tuple[list[Evaluation], EpisodeState]]:
     run: list[Evaluation] = []
     passes = 0
-    for evaluation in evaluations:
+    for evaluation, is_allowed in weighed:
         if run and evaluation.window_start - run[-1].window_end > rule.max_gap:
             yield run, EpisodeState.CLEARED
             run = []
+        if is_allowed:
+            continue
         if evaluation.verdict is Verdict.EXCEED:
             run.append(evaluation)
             passes = 0

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 import msgspec
 
-from domain.site import Protocol, SiteKind
+from domain.site import NoiseClass, Protocol, SiteKind
 
 
 class GridLevel(StrEnum):
@@ -69,6 +69,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
         sensitive: noise-sensitive buildings around it.
         stoves: base stoves, for restaurants.
         phase: construction phase, for construction sites.
+        noise_class: functional area for sound (声环境功能区), where a noise limit depends on it.
     """
 
     site: str
@@ -82,6 +83,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     sensitive: bool = False
     stoves: float | None = None
     phase: str | None = None
+    noise_class: NoiseClass | None = None
 
 
 class Monitor(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,6 +11,25 @@ class SiteKind(StrEnum):
     CONSTRUCTION = "construction"  # 工地
 
 
+class Size(StrEnum):
+    """Size of a restaurant (规模) by its base stoves (GB 18483-2001)."""
+
+    SMALL = "small"  # 小型: 1 to under 3
+    MEDIUM = "medium"  # 中型: 3 to under 6
+    LARGE = "large"  # 大型: 6 and more
+
+
+class NoiseClass(StrEnum):
+    """Functional area for sound (声环境功能区, GB 3096-2008)."""
+
+    QUIET = "0"
+    LIVING = "1"
+    MIXED = "2"
+    INDUSTRY = "3"
+    ROADSIDE = "4a"
+    RAILSIDE = "4b"
+
+
 class Protocol(StrEnum):
     """What a device speaks."""
 
@@ -30,6 +49,7 @@ class Site:
         interval_s: reporting interval of the device, seconds.
         stoves: base stoves (基准灶头数), for the size class of GB 18483.
         phase: construction phase, where a limit depends on it.
+        noise_class: functional area for sound, where a limit depends on it.
     """
 
     site: str
@@ -39,6 +59,16 @@ class Site:
     interval_s: int = 60
     stoves: float | None = None
     phase: str | None = None
+    noise_class: NoiseClass | None = None
+
+    @property
+    def size(self) -> Size | None:
+        """Size by base stoves (GB 18483-2001); none if they are not known."""
+        if not self.stoves or self.stoves < 0:
+            return None
+        if self.stoves < 3:
+            return Size.SMALL
+        return Size.MEDIUM if self.stoves < 6 else Size.LARGE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

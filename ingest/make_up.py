@@ -94,11 +94,23 @@ def due(
     patience = patience or Patience()
     chosen: list[Stretch] = []
     load: dict[str, int] = {}
+    of_device: dict[str, list[tuple[Stretch, Asked]]] = {}
+    for stretch, so_far in asked.items():
+        of_device.setdefault(stretch.device, []).append((stretch, so_far))
     for one in stretches:
-        if load.get(one.device, 0) < patience.at_once and _is_due(asked.get(one), now, patience):
+        before = _asked_before(one, of_device.get(one.device, []))
+        if load.get(one.device, 0) < patience.at_once and _is_due(before, now, patience):
             load[one.device] = load.get(one.device, 0) + 1
             chosen.append(one)
     return chosen
+
+
+def _asked_before(one: Stretch, asked: Iterable[tuple[Stretch, Asked]]) -> Asked | None:
+    """How often it was asked for, alone or within a longer stretch that the device may still be sending."""
+    within = [before for other, before in asked if other.start <= one.start and one.end <= other.end]
+    if not within:
+        return None
+    return Asked(sum(before.times for before in within), max(before.last for before in within))
 
 
 def _is_due(before: Asked | None, now: datetime, patience: Patience) -> bool:

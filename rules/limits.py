@@ -1,22 +1,17 @@
-"""Which limits hold for a site on a day (design §5, "Which standard wins").
-
-The law of this file: per factor and site, among the standards in force that day that hold for
-the site's kind and surroundings, the one with the longest area prefix of the site's code
-replaces the others; on equal length the later pack of the sequence wins, and so a city's own
-pack wins over those that ship. All limits of that factor in the winning standard hold. A limit
-that holds only ``during`` hours of the calendar replaces none: it is added while they last.
-"""
+"""Limits as the engine uses them, and which of them hold for a site on a day (rules/candidate.py)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
-from itertools import chain
 from typing import Final, NamedTuple
 
-from domain.site import Site, SiteKind
-from rules.pack import AqiDeduction, CityDifference, LimitEntry, Pack
-from rules.window import MINUTE_MS
+from domain.site import Site
+from rules.candidate import Profile, candidates, profile
+from rules.limit_entry import AqiDeduction, CityDifference, LimitEntry
+from rules.night import minutes_of
+from rules.pack_form import Pack
+from rules.window import DAY_MINUTES, MINUTE_MS
 
 MICRO: Final = 1_000_000
 """Figures are compared as whole millionths of the factor's unit."""
@@ -78,15 +73,13 @@ class Book:
     """
 
     def __init__(self, packs: Sequence[Pack]) -> None:
-        self._packs: Final = [(pack, tuple(_limit(pack, entry) for entry in pack.limit)) for pack in packs]
-        self._cache: Final[dict[tuple[SiteKind, str, bool, date], Holding]] = {}
-        self.lanes: Final = sorted({limit.lane for _, limits in self._packs for limit in limits})
+        self._packs: Final = tuple(packs)
+        self._limits: Final = [_limit(pack, entry) for pack in packs for entry in pack.limit]
+        self._cache: Final[dict[tuple[Profile, date], Holding]] = {}
+        self.lanes: Final = sorted({limit.lane for limit in self._limits})
         self.series: Final = {
             lane: frozenset(
-                limit.adjustment.series
-                for _, limits in self._packs
-                for limit in limits
-                if limit.lane == lane and limit.adjustment
+                limit.adjustment.series for limit in self._limits if limit.lane == lane and limit.adjustment
             )
             for lane in self.lanes
         }
@@ -94,38 +87,18 @@ class Book:
 
     def holding(self, site: Site, day: date) -> Holding:
         """Limits that hold for a site on a local day, by lane; day and night together."""
-        key = (site.kind, site.area, site.sensitive, day)
+        key = (profile(site), day)
         found = self._cache.get(key)
         if found is None:
             found = self._cache[key] = self._hold(site, day)
         return found
 
     def _hold(self, site: Site, day: date) -> Holding:
-        winners: dict[str, tuple[int, tuple[Limit, ...]]] = {}
-        added: list[Limit] = []
-        for pack, limits in self._packs:
-            if not _applies(pack, site, day):
-                continue
-            standing = [limit for limit in limits if limit.during is None]
-            added += [limit for limit in limits if limit.during]
-            for factor in {limit.lane.factor for limit in standing}:
-                best = winners.get(factor)
-                if best is None or len(pack.area) >= best[0]:
-                    own = tuple(limit for limit in standing if limit.lane.factor == factor)
-                    winners[factor] = (len(pack.area), own)
         holding: Holding = {}
-        for limit in chain.from_iterable([*(own for _, own in winners.values()), added]):
-            holding[limit.lane] = (*holding.get(limit.lane, ()), limit)
+        for limit, candidate in zip(self._limits, candidates(self._packs, site, day), strict=True):
+            if not candidate.against:
+                holding[limit.lane] = (*holding.get(limit.lane, ()), limit)
         return holding
-
-
-def _applies(pack: Pack, site: Site, day: date) -> bool:
-    return (
-        site.kind in pack.kinds
-        and site.area.startswith(pack.area)
-        and (site.sensitive or not pack.sensitive_only)
-        and pack.in_force(day)
-    )
 
 
 def _limit(pack: Pack, entry: LimitEntry) -> Limit:
@@ -138,18 +111,18 @@ def _limit(pack: Pack, entry: LimitEntry) -> Limit:
         unit=entry.unit,
         share=Fraction(str(entry.valid_share)),
         clause=entry.clause,
-        minutes=_minutes(pack, entry),
+        minutes=minutes_of_day(pack, entry),
         during=entry.during,
         allowed_per_day=entry.allowed_per_day,
         adjustment=entry.adjustment,
     )
 
 
-def _minutes(pack: Pack, entry: LimitEntry) -> frozenset[int] | None:
-    """Starts of windows that lie in the limit's period of the day."""
+def minutes_of_day(pack: Pack, entry: LimitEntry) -> frozenset[int] | None:
+    """Starts of windows that lie in the limit's part of the day."""
+    if entry.hours:
+        return minutes_of(entry.hours)
     if entry.period is None:
         return None
-    start, end = pack.night.start_minute, pack.night.end_minute
-    night = {minute % 1440 for minute in range(start, end if end > start else end + 1440)}
-    wanted = night if entry.period == "night" else set(range(1440)) - night
-    return frozenset(wanted)
+    night = pack.night.minutes
+    return night if entry.period == "night" else frozenset(range(DAY_MINUTES)) - night

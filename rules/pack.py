@@ -1,194 +1,81 @@
 """Standard packs: limits as data files, read strictly.
 
-A pack is one standard (or one city's programme) in one TOML file. What the keys mean is in
-docs/judging.md. A pack that is wrong refuses to load with one line that names the file, the
-key and the remedy.
+A pack is one standard in one TOML file; a city file holds what a city sets for itself. What the
+keys mean is in docs/packs.md. A file that is wrong refuses to load with one line that names the
+file, the key and the remedy.
 """
 
 import tomllib
-from collections.abc import Sequence
-from datetime import date
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from importlib import resources
+from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Annotated, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
-from pydantic_core import ErrorDetails
+from pydantic import ValidationError
 
 from domain.errors import ConfigError
-from domain.factors import FACTORS
-from domain.site import SiteKind
-from rules.window import DAY_MINUTES
+from rules.city_file import CityFile, with_cities
+from rules.overlap import mistaken, overlaps
+from rules.pack_fault import PackFault, faults_of
+from rules.pack_form import Pack
 
-NIGHT_MINUTES: Final = 480
-"""A night lasts 8 h wherever a county moves it (Environment Code art. 572)."""
-
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class AqiDeduction(_Strict):
-    """Deduct an amount while the city's air is bad of itself (DB32/4437-2022, TSP).
-
-    Attributes:
-        series: context series of the AQI.
-        amount: what is deducted from the statistic, in the limit's unit.
-        aqi_from: lowest AQI at which it is, included.
-        aqi_to: highest, included; above it people judge.
-        primary: it holds only if one of these is a primary pollutant.
-    """
-
-    kind: Literal["aqi_deduction"]
-    series: str
-    amount: Positive
-    aqi_from: float
-    aqi_to: float
-    primary: tuple[str, ...]
+__all__ = [
+    "Pack",
+    "allowances",
+    "check_packs",
+    "load_packs",
+    "optional_packs",
+    "parse_pack",
+    "standard_packs",
+]
 
 
-class CityDifference(_Strict):
-    """Compare the site less the city's figure of the same hour (DB32/4437-2022, DB13/2934-2019: PM10).
+@dataclass(slots=True)
+class _Shelf:
+    """Files that belong together, as far as they could be read."""
 
-    Attributes:
-        series: context series of the city's figure.
-        cap: at most this is deducted, in the limit's unit; none is no cap.
-    """
+    packs: list[Pack] = field(default_factory=list)
+    cities: list[tuple[str, CityFile]] = field(default_factory=list)
+    faults: list[PackFault] = field(default_factory=list)
 
-    kind: Literal["city_difference"]
-    series: str
-    cap: Positive | None = None
+    def put(self, text: str, file: str) -> None:
+        """Read one file: a city file if it has the key ``city``, else a pack."""
+        try:
+            keys = tomllib.loads(text)
+            if "city" in keys:
+                city = CityFile.model_validate(keys)
+                self.cities.append((file, city))
+                self.packs += [pack.read_from(file) for pack in city.pack]
+            else:
+                self.packs.append(Pack.model_validate(keys).read_from(file))
+        except tomllib.TOMLDecodeError as error:
+            self.faults.append(PackFault(file, "", f"not TOML: {error}; correct that line"))
+        except ValidationError as error:
+            self.faults += faults_of(error, file)
 
+    def put_path(self, path: Path) -> None:
+        """Read one file of a city."""
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
+            fault = f"cannot be read as a pack ({reason}); name a TOML file or a folder"
+            self.faults.append(PackFault(str(path), "", fault))
+            return
+        self.put(text, str(path))
 
-Adjustment = Annotated[AqiDeduction | CityDifference, Field(discriminator="kind")]
+    def sound(self) -> "_Shelf":
+        """Itself, if nothing is wrong.
 
-
-class Night(_Strict):
-    """When the night begins and ends, ``HH:MM`` local, by a window's start."""
-
-    start: Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")] = "22:00"
-    end: Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")] = "06:00"
-
-    @property
-    def start_minute(self) -> int:
-        """Start, minutes from midnight."""
-        return _minutes(self.start)
-
-    @property
-    def end_minute(self) -> int:
-        """End, minutes from midnight."""
-        return _minutes(self.end)
-
-    @model_validator(mode="after")
-    def _lasts_eight_hours(self) -> Self:
-        if (self.end_minute - self.start_minute) % DAY_MINUTES != NIGHT_MINUTES:
-            raise ValueError(
-                f"a night from {self.start} to {self.end} is not 8 h (Environment Code art. 572); "
-                "move both ends"
-            )
+        Raises:
+            ConfigError: the first fault, and how many more there are.
+        """
+        if self.faults:
+            first, *rest = self.faults
+            more = f" (and {len(rest)} more: yanchen packs check)" if rest else ""
+            raise ConfigError(f"{first}{more}")
         return self
-
-
-class LimitEntry(_Strict):
-    """One limit of a pack; the keys as in the file."""
-
-    id: Annotated[str, Field(min_length=1)]
-    factor: str
-    statistic: Literal["mean", "energy_mean", "max"]
-    window_minutes: Annotated[int, Field(gt=0)]
-    value: Annotated[float, Field(allow_inf_nan=False)]
-    unit: str
-    valid_share: Annotated[float, Field(gt=0, le=1)] = 0.75
-    period: Literal["day", "night"] | None = None
-    during: Literal["exam", "festival"] | None = None
-    allowed_per_day: Annotated[int, Field(ge=0)] = 0
-    adjustment: Adjustment | None = None
-    clause: str
-    mark: str
-    clause_mark: str
-    window_mark: str
-
-    @field_validator("factor")
-    @classmethod
-    def _known(cls, factor: str) -> str:
-        if factor not in FACTORS:
-            raise ValueError(f"{factor!r} is no factor; use one of {', '.join(FACTORS)}")
-        return factor
-
-    @field_validator("window_minutes")
-    @classmethod
-    def _divides_the_day(cls, minutes: int) -> int:
-        if minutes > 0 and DAY_MINUTES % minutes:
-            raise ValueError(
-                f"{minutes} min do not divide the day; use a divisor of 1440, such as 10, 15, 20 or 60"
-            )
-        return minutes
-
-    @field_validator("value")
-    @classmethod
-    def _six_decimals(cls, value: float) -> float:
-        if round(value, 6) != value:
-            raise ValueError(f"{value} has more than 6 decimals; figures are compared at 6")
-        return value
-
-    @model_validator(mode="after")
-    def _fits_the_factor(self) -> Self:
-        unit = FACTORS[self.factor].unit
-        if self.unit != unit:
-            raise ValueError(
-                f"unit {self.unit!r} is not that of {self.factor}; convert the value and write {unit!r}"
-            )
-        if unit == "dB(A)" and self.statistic == "mean":
-            raise ValueError(
-                'levels in dB(A) have no arithmetic mean; write statistic = "energy_mean" or "max"'
-            )
-        return self
-
-
-class Law(_Strict):
-    """Duty and penalty in the law of a time; chosen by the date of the violation."""
-
-    in_force_from: date | None = None
-    in_force_to: date | None = None
-    duty: str
-    penalty: str
-    mark: str
-
-
-class Pack(_Strict):
-    """A standard: where, when and for whom it holds, and its limits."""
-
-    standard: Annotated[str, Field(min_length=1)]
-    title: str
-    area: Annotated[str, Field(pattern=r"^\d{0,6}$")]
-    in_force_from: date | None = None
-    in_force_to: date | None = None
-    kinds: Annotated[tuple[SiteKind, ...], Field(min_length=1)]
-    sensitive_only: bool = False
-    night: Night = Field(default_factory=Night)
-    source: str
-    note: str = ""
-    limit: Annotated[tuple[LimitEntry, ...], Field(min_length=1)]
-    law: tuple[Law, ...] = ()
-
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
-        ids = [limit.id for limit in self.limit]
-        if twice := sorted({name for name in ids if ids.count(name) > 1}):
-            raise ValueError(f"limit id {twice[0]!r} is there twice; give each limit its own id")
-        if self.in_force_from and self.in_force_to and self.in_force_from > self.in_force_to:
-            raise ValueError("in_force_from is after in_force_to; swap them")
-        return self
-
-    def in_force(self, day: date) -> bool:
-        """Whether the standard is in force on that day; a missing end is open."""
-        return _covers(self.in_force_from, self.in_force_to, day)
-
-    def law_on(self, day: date) -> Law | None:
-        """The law that applies to a violation on that day, if the pack knows it."""
-        return next((law for law in self.law if _covers(law.in_force_from, law.in_force_to, day)), None)
 
 
 def parse_pack(text: str, file: str) -> Pack:
@@ -201,95 +88,87 @@ def parse_pack(text: str, file: str) -> Pack:
     Raises:
         ConfigError: the file is not TOML or not a pack.
     """
-    try:
-        return Pack.model_validate(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{file}: not TOML: {error}; correct that line") from error
-    except ValidationError as error:
-        raise ConfigError(f"{file}: {_sentence(error)}") from error
+    shelf = _Shelf()
+    shelf.put(text, file)
+    if shelf.sound().cities:
+        raise ConfigError(f"{file}: city: this is a city file; one pack is expected here")
+    return shelf.packs[0]
 
 
 def standard_packs() -> tuple[Pack, ...]:
     """The packs that ship and hold without being asked for."""
-    return _bundled(resources.files("rules").joinpath("packs"))
+    return tuple(_bundled(resources.files("rules").joinpath("packs").iterdir()).packs)
+
+
+def optional_packs() -> tuple[Pack, ...]:
+    """The packs that ship and hold only where a city gives their name."""
+    return tuple(_bundled(_optional().iterdir()).packs)
 
 
 def load_packs(extra: Sequence[str] = ()) -> tuple[Pack, ...]:
     """The standard packs, then those of a city; on equal area a later one wins.
 
     Args:
-        extra: for each a TOML file, a folder of them, or the name of an optional pack that ships.
+        extra: for each a TOML file (a pack or a city file), a folder of them, or the name of an
+            optional pack that ships.
 
     Raises:
-        ConfigError: there is no such file, or it is no pack.
+        ConfigError: there is no such file, it is no pack, or two of one folder contradict each other.
     """
-    packs = list(standard_packs())
-    for name in extra:
-        packs.extend(_named(name))
-    return tuple(packs)
+    shelves = [_shelf(name).sound() for name in extra]
+    whole = _Shelf([*standard_packs(), *(pack for shelf in shelves for pack in shelf.packs)])
+    whole.faults += mistaken(whole.packs)
+    return with_cities(whole.sound().packs, [city for shelf in shelves for _, city in shelf.cities])
 
 
-def _named(name: str) -> tuple[Pack, ...]:
+def allowances(packs: Iterable[Pack]) -> dict[tuple[str, str], int]:
+    """(standard, limit) → exceedances that it allows a device a day, where it allows any.
+
+    Windows are judged one by one; those who join them into episodes count (domain/allowance.py).
+    """
+    return {
+        (pack.standard, limit.id): limit.allowed_per_day
+        for pack in packs
+        for limit in pack.limit
+        if limit.allowed_per_day
+    }
+
+
+def check_packs(name: str) -> tuple[list[Pack], list[PackFault]]:
+    """All that is wrong with a city's file or folder, and the packs that could be read.
+
+    Raises:
+        ConfigError: the folder holds no pack file.
+    """
+    shelf = _shelf(name)
+    return shelf.packs, [*shelf.faults, *mistaken([*standard_packs(), *shelf.packs])]
+
+
+def _shelf(name: str) -> _Shelf:
     path = Path(name)
-    bundled = resources.files("rules").joinpath("packs", "optional", f"{name}.toml")
+    shelf = _Shelf()
+    bundled = _optional().joinpath(f"{name}.toml")
     if path.is_dir():
         files = sorted(path.glob("*.toml"))
         if not files:
             raise ConfigError(f"{name}: no *.toml in this folder; name a pack file, or a folder of them")
-        return tuple(_read(file) for file in files)
-    if not path.exists() and "/" not in name and bundled.is_file():
-        return (parse_pack(bundled.read_text(encoding="utf-8"), f"{name}.toml"),)
-    return (_read(path),)
+        for file in files:
+            shelf.put_path(file)
+    elif not path.exists() and "/" not in name and bundled.is_file():
+        return _bundled([bundled])
+    else:
+        shelf.put_path(path)
+    shelf.faults += overlaps(shelf.packs, shelf.cities)
+    return shelf
 
 
-def _read(path: Path) -> Pack:
-    try:
-        return parse_pack(path.read_text(encoding="utf-8"), str(path))
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
-        raise ConfigError(
-            f"{path}: cannot be read as a pack ({reason}); name a TOML file or a folder"
-        ) from error
+def _optional() -> Traversable:
+    return resources.files("rules").joinpath("packs", "optional")
 
 
-def _bundled(folder: resources.abc.Traversable) -> tuple[Pack, ...]:
-    files = sorted(
-        (file for file in folder.iterdir() if file.name.endswith(".toml")), key=lambda file: file.name
-    )
-    return tuple(parse_pack(file.read_text(encoding="utf-8"), file.name) for file in files)
-
-
-def _sentence(error: ValidationError) -> str:
-    """One line of the first error, and how many more there are."""
-    first, *rest = error.errors()
-    more = f" (and {len(rest)} more)" if rest else ""
-    return f"{_key(first)}: {_remedy(first)}{more}"
-
-
-def _key(error: ErrorDetails) -> str:
-    """``limit[0].unit``, as a person counts in the file."""
-    skip = {"aqi_deduction", "city_difference"}  # pydantic names the variant of a union in the path
-    parts = [
-        f"[{part}]" if isinstance(part, int) else f".{part}" for part in error["loc"] if part not in skip
-    ]
-    return "".join(parts).lstrip(".") or "the file"
-
-
-def _remedy(error: ErrorDetails) -> str:
-    match error["type"]:
-        case "extra_forbidden":
-            return "no such key; correct its spelling or remove it"
-        case "missing":
-            return "this key is missing; add it"
-        case "value_error":
-            return str(error["ctx"]["error"])
-    message = error["msg"]
-    return f"{message[0].lower()}{message[1:]}, not {error['input']!r}; correct the value"
-
-
-def _minutes(text: str) -> int:
-    return int(text[:2]) * 60 + int(text[3:])
-
-
-def _covers(start: date | None, end: date | None, day: date) -> bool:
-    return (start is None or start <= day) and (end is None or day <= end)
+def _bundled(files: Iterable[Traversable]) -> _Shelf:
+    """Packs that ship, by name of the file."""
+    shelf = _Shelf()
+    for file in sorted((each for each in files if each.name.endswith(".toml")), key=lambda each: each.name):
+        shelf.put(file.read_text(encoding="utf-8"), file.name)
+    return shelf.sound()

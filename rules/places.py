@@ -6,10 +6,11 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from domain.site import Site, SiteKind
+from domain.site import Site
+from rules.candidate import Profile, profile
 from rules.columns import DeviceIndex
 
-_Profile = tuple[SiteKind, str, bool, int, str]
+_Profile = tuple[Profile, int, str]
 
 
 class Places:
@@ -70,7 +71,7 @@ class Places:
         if site is None:
             return -1
         apart = site.site if site.site in self._apart else ""
-        key = (site.kind, site.area, site.sensitive, site.interval_s, apart)
+        key = (profile(site), site.interval_s, apart)
         number = self._numbers.get(key)
         if number is None:
             number = self._numbers[key] = len(self.profiles)

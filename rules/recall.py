@@ -28,7 +28,8 @@ async def last_judged(pool: Pool, packs: Sequence[Pack], before: datetime) -> li
 
     A silence of more than 31 days is not told as gaps.
     """
-    held = [(pack.standard, limit.id) for pack in packs for limit in pack.limit]
+    # A city's night makes copies of a standard with the same limits (rules/city_file.py).
+    held = {(pack.standard, limit.id) for pack in packs for limit in pack.limit}
     async with transaction(pool) as connection:
         found = await connection.execute(
             _LAST, ([standard for standard, _ in held], [limit for _, limit in held], before, before)

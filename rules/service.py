@@ -22,6 +22,7 @@ from rules.corrector import Corrector
 from rules.engine import Engine, Late
 from rules.pack import load_packs
 from rules.recall import last_judged
+from rules.window import MINUTE_MS
 from runtime.calendar import load_calendar
 from runtime.context import context_since
 from runtime.corrections import ask_for_late
@@ -37,7 +38,6 @@ log = structlog.get_logger()
 
 CONSUMER: Final = "rules"
 
-_LONGEST_WINDOW_MS: Final = 3_600_000
 _CLOCKS_AHEAD_MS: Final = 600_000
 _NEIGHBOURS_EVERY_S: Final = 5.0
 _TAKE_MS: Final = 200
@@ -84,6 +84,10 @@ class Bench:
         self._lateness_ms = settings.rules.lateness // timedelta(milliseconds=1)
         self._idle_ms = settings.rules.grace // timedelta(milliseconds=1)
         self._packs = load_packs([str(path) for path in settings.rules.packs])
+        # A city's own pack may have a longer window than any that ships.
+        self._longest_ms = MINUTE_MS * max(
+            limit.window_minutes for pack in self._packs for limit in pack.limit
+        )
         self._engine = Engine(
             self._packs,
             _sites(register),
@@ -124,7 +128,7 @@ class Bench:
         self._engine.advance(place[1], changeable_ms)
         older = await last_judged(self._pool, self._packs, from_ms(changeable_ms))
         self._engine.recall([*older, *(decode_evaluation(record.value) for record in published)], place[1])
-        first = await stream.offset_at(place, changeable_ms - _LONGEST_WINDOW_MS - _CLOCKS_AHEAD_MS)
+        first = await stream.offset_at(place, changeable_ms - self._longest_ms - _CLOCKS_AHEAD_MS)
         start = self._resume[place[1]] if first is None else min(first, self._resume[place[1]])
         log.info(
             "rewound", partition=place[1], records=self._resume[place[1]] - start, recalled=len(published)

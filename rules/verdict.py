@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 from domain.evaluation import Verdict
 from domain.instant import from_ms, iso
 from rules.context import ContextTable, Found
+from rules.limit_entry import AqiDeduction, CityDifference
 from rules.limits import MICRO, Limit
-from rules.pack import AqiDeduction, CityDifference
 from rules.window import HOUR_MS, window_start
 
 

@@ -11,7 +11,7 @@ import msgspec
 import structlog
 
 from domain.register import City, GridLevel, Monitor
-from domain.site import Device, Protocol, Site, SiteKind
+from domain.site import Device, NoiseClass, Protocol, Site, SiteKind
 from runtime.accounts import hash_password
 from runtime.broker_accounts import hash_password as hash_mqtt_password
 from runtime.broker_accounts import matches
@@ -21,7 +21,8 @@ log = structlog.get_logger()
 
 _DEVICES: Final = (
     "SELECT d.device, d.point_id, d.protocol, d.password, d.vendor, d.crc_rules, d.enabled, d.interval_s,"
-    " s.site, s.kind, s.area, s.sensitive, s.stoves, s.phase FROM devices d JOIN sites s USING (site)"
+    " s.site, s.kind, s.area, s.sensitive, s.stoves, s.phase, s.noise_class"
+    " FROM devices d JOIN sites s USING (site)"
 )
 
 
@@ -170,6 +171,7 @@ def _device(row: Mapping[str, Any]) -> Device:
             interval_s=row["interval_s"],
             stoves=row["stoves"],
             phase=row["phase"],
+            noise_class=None if row["noise_class"] is None else NoiseClass(row["noise_class"]),
         ),
     )
 

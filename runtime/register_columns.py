@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from domain.errors import ConfigError
 from domain.register import Monitor, Place, Squad
-from domain.site import Protocol, SiteKind
+from domain.site import NoiseClass, Protocol, SiteKind
 from runtime.register_check import Entry, Fault
 from runtime.register_sheet import Sheet, read_sheet
 
@@ -34,6 +34,7 @@ _PROTOCOLS: Final = {
 _YES_NO: Final = dict.fromkeys(("true", "yes", "y", "1", "是", "有", "√"), True) | dict.fromkeys(
     ("false", "no", "n", "0", "否", "无", "×"), False
 )
+_NOISE_CLASSES: Final = {text: kind for kind in NoiseClass for text in (kind.value, f"{kind.value}类")}
 _BETWEEN_NAMES: Final = re.compile(r"[\s,，、;；+]+")
 _DECORATION: Final = re.compile(r"[\s*＊_:：]|[(（\[][^)）\]]*[)）\]]")
 
@@ -125,6 +126,7 @@ SITES: Final = Table(
         Column("sensitive", ("噪声敏感", "敏感", "敏感区域", "噪声敏感建筑物"), _one_of(_YES_NO)),
         Column("stoves", ("基准灶头数", "灶头数", "base stoves"), read_number),
         Column("phase", ("施工阶段", "construction phase")),
+        Column("noise_class", ("声环境功能区", "功能区类别", "noise class"), _one_of(_NOISE_CLASSES)),
     ),
 )
 DEVICES: Final = Table(

@@ -19,7 +19,7 @@ _DEVICES: Final = """
 """
 _SITES: Final = """
     SELECT s.site, s.name, s.kind, s.area, s.grid_code, s.lon, s.lat, s.address, s.sensitive, s.stoves,
-           s.phase, count(d.device) AS devices
+           s.phase, s.noise_class, count(d.device) AS devices
     FROM sites s LEFT JOIN devices d USING (site) GROUP BY s.site ORDER BY s.site
 """
 _SQUADS: Final = "SELECT squad, name, grid_code, webhook_url, on_duty FROM squads ORDER BY squad"

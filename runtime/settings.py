@@ -70,7 +70,7 @@ class Ingest(_Group):
 class Rules(_Group):
     """Judging."""
 
-    packs: tuple[Path, ...] = Field((), description="a city's own packs, beside the built-in ones")
+    packs: tuple[Path, ...] = Field((), description="a city's own pack files, or optional packs by name")
     grace: timedelta = Field(
         timedelta(seconds=90), description="wait after a window's end before its first verdict"
     )

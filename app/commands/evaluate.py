@@ -6,13 +6,14 @@ from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, BinaryIO, Final
+from typing import Annotated, BinaryIO, Final
 
 import msgspec
 import typer
 from rich.console import Console
 from rich.progress import wrap_file
 
+from app.sites_file import read_sites
 from domain import codec
 from domain.calendar import CalendarEntry
 from domain.context import ContextValue
@@ -21,7 +22,7 @@ from domain.evaluation import Evaluation
 from domain.factors import FACTORS
 from domain.instant import to_ms
 from domain.report import Report
-from domain.site import Site, SiteKind
+from domain.site import Site
 from rules.context import usable
 from rules.offline import judge_all, patient_engine
 from rules.pack import load_packs
@@ -31,19 +32,6 @@ _EARLIEST_MS: Final = 946_684_800_000  # the year 2000
 _LATEST_MS: Final = 4_102_444_800_000  # the year 2100
 
 _context: Final = msgspec.json.Decoder(ContextValue)
-_sites: Final = msgspec.json.Decoder(dict[str, dict[str, Any]])
-
-
-class SiteEntry(msgspec.Struct, frozen=True):
-    """One device of SITES; kind and area have no default, because they choose the limits."""
-
-    kind: SiteKind
-    area: Annotated[str, msgspec.Meta(pattern=r"^\d{2,12}$")]
-    site: str | None = None
-    sensitive: bool = False
-    interval_s: Annotated[int, msgspec.Meta(ge=1, le=86_400)] = 60
-    stoves: float | None = None
-    phase: str | None = None
 
 
 @dataclass(slots=True)
@@ -85,7 +73,10 @@ def evaluate(
     ] = None,
     packs: Annotated[
         list[str] | None,
-        typer.Option("--packs", help="Pack file, folder, or city-programme; added to the standard packs."),
+        typer.Option(
+            "--packs",
+            help="Pack or city file, folder, or an optional pack's name; beside the standard ones.",
+        ),
     ] = None,
 ) -> None:
     """Judge reports against the limits that hold; one JSON line per evaluation.
@@ -116,7 +107,7 @@ def _judge(
     if site is None:
         raise ConfigError("no sites: give --site FILE, one JSON object of device → kind and area")
     loaded = load_packs(packs)
-    places = _read_sites(Path(site), complaints)
+    places = read_sites(Path(site), complaints.note)
     needed = {entry.adjustment.series for pack in loaded for entry in pack.limit if entry.adjustment}
     hours = list(_read_context(Path(context), needed, complaints)) if context else []
     engine = patient_engine(places, loaded)
@@ -161,28 +152,6 @@ def _check_time(report: Report) -> None:
         raise Rejected(
             Reason.INVALID_REPORT, f"at = {report.at} lies before 2000 or after 2100; is it in milliseconds?"
         )
-
-
-def _read_sites(path: Path, complaints: Complaints) -> dict[str, Site]:
-    """SITES as places.
-
-    Raises:
-        ConfigError: the file is missing, or an entry is wrong; the sentence names it.
-    """
-    try:
-        entries = _sites.decode(_bytes(path))
-    except msgspec.DecodeError as error:
-        raise ConfigError(f"{path}: {error}; SITES is one JSON object of device → object") from error
-    places = {}
-    for device, raw in entries.items():
-        try:
-            entry = msgspec.convert(raw, SiteEntry)
-        except msgspec.ValidationError as error:
-            raise ConfigError(f"{path}: device {device!r}: {error}; correct its entry") from error
-        for key in sorted(raw.keys() - set(SiteEntry.__struct_fields__)):
-            complaints.note(f"{path}: device {device!r}: the key {key!r} is ignored")
-        places[device] = Site(**(msgspec.structs.asdict(entry) | {"site": entry.site or device}))
-    return places
 
 
 def _read_context(path: Path, needed: AbstractSet[str], complaints: Complaints) -> Iterator[ContextValue]:

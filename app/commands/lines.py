@@ -30,10 +30,14 @@ def _table(rows: Sequence[msgspec.Struct]) -> Table:
         number = isinstance(getattr(rows[0], name), int | float)
         table.add_column(name, justify="right" if number else "left")
     for row in rows:
-        table.add_row(
-            *("" if value is None else str(_plain(value)) for value in msgspec.structs.astuple(row))
-        )
+        table.add_row(*map(_cell, msgspec.structs.astuple(row)))
     return table
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, tuple):
+        return ", ".join(map(_cell, value))
+    return "" if value is None else str(_plain(value))
 
 
 def _plain(value: object) -> object:

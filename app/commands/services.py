@@ -3,13 +3,21 @@
 import typer
 
 from runtime.service import Main, run_service
-from runtime.settings import load_settings
+from runtime.settings import Settings, load_settings
 
 # Each service is imported when it is started: a service pays for its own libraries only.
 
 
 def _run(name: str, main: Main) -> None:
     raise typer.Exit(run_service(name, main, load_settings()))
+
+
+async def _alerts(settings: Settings) -> None:
+    """Alerts with what the packs allow a day: packs are for rules to know, and this is the shell."""
+    from alerts.service import run  # noqa: PLC0415
+    from rules.pack import allowances, load_packs  # noqa: PLC0415
+
+    await run(settings, allowances(load_packs([str(path) for path in settings.rules.packs])))
 
 
 def ingest() -> None:
@@ -35,9 +43,7 @@ def rules() -> None:
 
 def alerts() -> None:
     """Evaluations → cases and notices."""
-    from alerts.service import run  # noqa: PLC0415
-
-    _run("alerts", run)
+    _run("alerts", _alerts)
 
 
 def web() -> None:

@@ -23,12 +23,12 @@ SITES = {
     name: Site(site=f"at-{name}", kind=SiteKind.CONSTRUCTION, area=area, sensitive=True)
     for name, area in [("here", "320602"), ("beside", "320602"), ("far", "320500")]
 }
-EXAM_PACK = parse_pack(
-    """
+EXAM_TOML = """
 standard = "exam"
 title = "高考期间噪声管控"
 area = "3206"
 kinds = ["construction"]
+beside = true
 source = "the city's notice of the year"
 [[limit]]
 id = "exam_noise"
@@ -42,9 +42,8 @@ clause = "通告第二条"
 mark = "product choice"
 clause_mark = "product choice"
 window_mark = "product choice"
-""",
-    "exam.toml",
-)
+"""
+EXAM_PACK = parse_pack(EXAM_TOML, "exam.toml")
 PACKS = (*standard_packs(), EXAM_PACK)
 
 
@@ -104,6 +103,11 @@ def test_an_exam_adds_a_limit_in_its_hours_and_replaces_none() -> None:
     }
     (exam,) = [one for one in found if one.verdict is Verdict.EXCEED]
     assert exam.adjustments == ({"kind": "exam", "title": "高考", "document": ""},)
+
+
+def test_a_limit_of_such_hours_must_stand_beside_the_others() -> None:
+    with pytest.raises(ConfigError, match="beside = true"):
+        parse_pack(EXAM_TOML.replace("beside = true", ""), "exam.toml")
 
 
 def test_without_an_entry_the_exam_limit_never_holds() -> None:

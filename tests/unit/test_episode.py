@@ -137,6 +137,35 @@ rules = st.builds(
     clear_after=st.integers(1, 3),
     max_gap=st.integers(0, 60).map(lambda minutes: timedelta(minutes=minutes)),
 )
+TWO_A_DAY = {("GB 18483-2001", "oil_fume"): 2}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("xx", []),  # two a day are allowed
+        ("xxx", [(2, 2, 1, "open")]),  # the third counts, the first two do not
+        ("x.x.x..", [(4, 4, 1, "cleared")]),
+        ("xxx" + " " * 69 + "xx", [(2, 2, 1, "cleared")]),  # noon + 12 h is another day, with two of its own
+        ("xxx" + " " * 69 + "xxx", [(2, 2, 1, "cleared"), (74, 74, 1, "open")]),
+    ],
+)
+def test_what_a_standard_allows_a_day_is_no_episode(
+    text: str, expected: list[tuple[int, int, int, str]]
+) -> None:
+    assert shape(fold(windows(text), EpisodeRule(allowed=TWO_A_DAY))) == expected
+
+
+def test_the_allowance_is_of_one_limit_only() -> None:
+    other = EpisodeRule(allowed={("DB13/2934-2019", "pm10"): 2})
+    assert shape(fold(windows("xx"), other)) == [(0, 1, 2, "open")]
+
+
+def test_windows_before_the_beginning_count_towards_the_allowance() -> None:
+    begin = NOON + 2 * TEN
+    rule = EpisodeRule(allowed=TWO_A_DAY)
+    assert shape(fold(windows("xxx"), rule, begin)) == [(2, 2, 1, "open")]
+    assert fold(windows("  x"), rule, begin) == []
 
 
 @given(texts, rules)

@@ -41,6 +41,16 @@ def test_a_device_is_asked_a_few_times_with_longer_pauses() -> None:
     assert waits(3, 1000)
 
 
+def test_what_is_left_of_a_stretch_counts_with_it_while_the_device_is_sending() -> None:
+    whole = Stretch("h1", NOW - 2 * HOUR, NOW - HOUR)
+    rest, other = Stretch("h1", NOW - 1.5 * HOUR, NOW - HOUR), Stretch("h2", NOW - 1.5 * HOUR, NOW - HOUR)
+    asked = {whole: Asked(1, NOW)}
+    assert due([rest, other], asked, NOW) == [other]
+    later = NOW + timedelta(minutes=30)
+    assert due([rest], asked, later) == [rest]
+    assert due([rest], asked | {rest: Asked(1, later)}, later + timedelta(minutes=59)) == [], "asked twice"
+
+
 def test_one_device_does_not_get_everything_at_once() -> None:
     found = gaps([gap((n + 1) * HOUR, n * HOUR) for n in range(1, 9)] + [gap(2 * HOUR, HOUR, "h2")], NOW)
     assert sorted(one.device for one in due(found, {}, NOW, Patience(at_once=2))) == ["h1", "h1", "h2"]

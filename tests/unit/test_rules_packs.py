@@ -5,9 +5,10 @@ from datetime import date
 import pytest
 
 from domain.errors import ConfigError
-from domain.site import Site, SiteKind
+from domain.site import NoiseClass, Site, SiteKind
 from rules.limits import Book
-from rules.pack import Pack, load_packs, parse_pack, standard_packs
+from rules.overlap import overlaps
+from rules.pack import Pack, load_packs, optional_packs, parse_pack, standard_packs
 
 DAY = date(2026, 11, 21)
 
@@ -30,6 +31,8 @@ clause_mark = "product choice"
 window_mark = "product choice"
 """
 
+LAW = '{duty = "d", penalty = "p", mark = "m"}'
+
 
 def restaurant(area: str = "320602") -> Site:
     return Site(site="r", kind=SiteKind.RESTAURANT, area=area)
@@ -50,13 +53,96 @@ def held(site: Site, day: date = DAY, packs: tuple[Pack, ...] | None = None) -> 
 
 def test_the_packs_that_ship() -> None:
     assert [pack.standard for pack in standard_packs()] == [
+        "DB11/1488-2018",
         "DB13/2934-2019",
+        "DB31/844-2014",
         "DB32/4437-2022",
         "DB50/859-2018",
         "GB 12523-2011",
         "GB 12523-2025",
         "GB 18483-2001",
     ]
+
+
+def test_what_ships_contradicts_itself_nowhere() -> None:
+    assert list(overlaps(standard_packs())) == []
+    for pack in optional_packs():
+        assert load_packs([pack.file.removesuffix(".toml")])[-1].standard == pack.standard
+
+
+def test_an_optional_pack_wins_where_it_is_asked_for() -> None:
+    packs = load_packs(["szdb-z-254-2017"])
+    assert {standard for standard, *_ in held(restaurant("440304"), packs=packs)} == {"SZDB/Z 254-2017"}
+    assert {standard for standard, *_ in held(restaurant("440106"), packs=packs)} == {"GB 18483-2001"}
+
+
+@pytest.mark.parametrize(
+    ("stoves", "limits"),
+    [
+        (1, {("oil_fume_small", 1.5)}),
+        (2.9, {("oil_fume_small", 1.5)}),
+        (3, {("oil_fume_medium", 1.0)}),
+        (5.99, {("oil_fume_medium", 1.0)}),
+        (6, {("oil_fume_large", 1.0), ("nmhc_large", 10.0)}),
+        (None, {("oil_fume_small", 1.5)}),  # the loosest; and others have no NMHC limit at all
+        (0, {("oil_fume_small", 1.5)}),
+    ],
+)
+def test_a_restaurants_size_decides(stoves: float | None, limits: set[tuple[str, float]]) -> None:
+    site = Site(site="r", kind=SiteKind.RESTAURANT, area="410102", stoves=stoves)
+    found = {(name, value) for _, name, value in held(site, packs=load_packs(["db41-1604-2018"]))}
+    assert found == limits
+
+
+@pytest.mark.parametrize(
+    ("phase", "value"),
+    [("土方", 800.0), ("拆除", 800.0), ("主体结构", 700.0), ("收尾", 800.0), (None, 800.0)],
+)
+def test_the_phase_of_construction_decides(phase: str | None, value: float) -> None:
+    site = Site(site="w", kind=SiteKind.CONSTRUCTION, area="610102", phase=phase)
+    assert [limit for *_, limit in held(site, packs=load_packs(["db61-1078-2017"]))] == [value]
+
+
+@pytest.mark.parametrize(
+    ("noise_class", "day", "night"),
+    [
+        ("0", 50, 40),
+        ("1", 55, 45),
+        ("2", 60, 50),
+        ("3", 65, 55),
+        ("4a", 70, 55),
+        ("4b", 70, 55),
+        (None, 70, 55),
+    ],
+)
+def test_the_noise_class_decides(noise_class: str | None, day: float, night: float) -> None:
+    own = NoiseClass(noise_class) if noise_class else None
+    site = Site(site="r", kind=SiteKind.RESTAURANT, area="440304", noise_class=own)
+    found = held(site, packs=load_packs(["gb22337-2008"]))
+    assert sorted(value for standard, _, value in found if standard == "GB 22337-2008") == sorted(
+        [day, night]
+    )
+
+
+def test_a_limit_may_begin_later_than_its_standard() -> None:
+    assert held(restaurant("110101"), date(2019, 12, 31)) == {
+        ("DB11/1488-2018", "oil_fume", 1.0),
+        ("DB11/1488-2018", "fume_pm", 5.0),
+    }
+    assert ("DB11/1488-2018", "nmhc", 10.0) in held(restaurant("110101"), date(2020, 1, 1))
+
+
+def test_two_packs_of_a_folder_may_not_claim_one_day(tmp_path) -> None:
+    (tmp_path / "a.toml").write_text(GOOD, encoding="utf-8")
+    second = tmp_path / "b.toml"
+    second.write_text(GOOD.replace("X 1", "Y 1"), encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"'Y 1-2026' and 'X 1-2026' of .*a\.toml both limit oil_fume"):
+        load_packs([str(tmp_path)])
+    start = "in_force_from = 2026-01-01\n"
+    end = "in_force_to = 2025-12-31\n"
+    (tmp_path / "a.toml").write_text(end + GOOD, encoding="utf-8")
+    second.write_text(start + GOOD.replace("X 1", "Y 1"), encoding="utf-8")
+    assert held(restaurant(), packs=load_packs([str(tmp_path)])) == {("Y 1-2026", "oil_fume", 1.5)}
 
 
 def test_the_national_limit_holds_where_the_province_has_none() -> None:
@@ -175,6 +261,25 @@ def test_two_a_day_is_data_for_those_who_count() -> None:
             'title = "t"\nin_force_from = 2026-01-01\nin_force_to = 2025-01-01',
             "in_force_from is after in_force_to; swap them",
         ),
+        ('title = "t"', 'title = "t"\nlaw = "fumes"', "law: 'fumes' is no subject of law; use one of fume"),
+        (
+            'title = "t"',
+            f'title = "t"\nlaw = [{LAW}, {LAW}]',
+            "law[0] and law[1] are both in force always; end one with in_force_to",
+        ),
+        ('clause = "1"', 'clause = "1"\nhours = ["8:00-9:00"]', "limit[0].hours[0]: string should match"),
+        ('clause = "1"', 'clause = "1"\nhours = ["08:00-08:00"]', "08:00-08:00 is no time at all"),
+        (
+            'clause = "1"',
+            'clause = "1"\nhours = ["08:00-09:00"]\nperiod = "day"',
+            "period and hours both say when it holds; keep one",
+        ),
+        ('clause = "1"', 'clause = "1"\nsizes = ["huge"]', "limit[0].sizes[0]: input should be 'small'"),
+        (
+            'clause = "1"',
+            'clause = "1"\nsizes = ["small"]\nphases = ["土方"]',
+            "a limit depends on sizes, phases or noise_classes; keep one",
+        ),
         ('statistic = "mean"', 'statistic = "median"', "limit[0].statistic: input should be 'mean'"),
         ('clause = "1"', 'clause = "1"\nadjustment = {kind = "wind"}', "limit[0].adjustment"),
         (
@@ -201,6 +306,23 @@ def test_levels_have_no_arithmetic_mean() -> None:
 def test_limit_ids_are_unique() -> None:
     with pytest.raises(ConfigError, match="'oil_fume' is there twice"):
         parse_pack(GOOD + GOOD[GOOD.index("[[limit]]") :], "f")
+
+
+def test_one_clause_has_one_value_a_day() -> None:
+    twice = GOOD + GOOD[GOOD.index("[[limit]]") :].replace('id = "oil_fume"', 'id = "other"').replace(
+        "1.5", "1.2"
+    )
+    with pytest.raises(
+        ConfigError, match="limits 'oil_fume' and 'other' are one clause with two values, always"
+    ):
+        parse_pack(twice, "f")
+    dated = twice.replace('clause = "1"', 'clause = "1"\nin_force_to = 2026-12-31', 1)
+    assert len(parse_pack(dated + "in_force_from = 2027-01-01\n", "f").limit) == 2
+
+
+def test_a_city_file_is_no_pack() -> None:
+    with pytest.raises(ConfigError, match="f: city: this is a city file"):
+        parse_pack('city = "c"\narea = "3206"\nsource = "s"', "f")
 
 
 def test_a_pack_that_is_not_there(tmp_path) -> None:
