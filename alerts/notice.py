@@ -10,6 +10,7 @@ from jinja2 import Environment, StrictUndefined
 
 from alerts.ladder import Step
 from alerts.route import SUPERVISION, Post
+from domain import health
 from domain.case import Nuisance
 from domain.factors import FACTORS
 from domain.instant import CHINA
@@ -91,6 +92,7 @@ class Facts:
         device: the device that exceeded.
         factor: what was measured.
         standard: number of the standard.
+        limit: id of the limit; of a device's health, which rule.
         clause: where the standard says so.
         value: the exceeding figure.
         limit_value: the limit.
@@ -107,6 +109,7 @@ class Facts:
     device: str
     factor: str
     standard: str
+    limit: str
     clause: str
     value: float
     limit_value: float
@@ -134,6 +137,14 @@ def figure(value: float, beside: float | None = None) -> str:
     return text.rstrip("0").rstrip(".")
 
 
+def subject(factor: str, limit: str, lang: Lang) -> str:
+    """What exceeds, or what is wrong with a device; a rule that a city named itself stands as it is."""
+    if factor == health.FACTOR:
+        return TEXTS[lang].get(f"finding_{limit}", limit)
+    known = FACTORS.get(factor)
+    return factor if known is None else str(getattr(known, lang))
+
+
 def span(start: datetime, end: datetime) -> str:
     """A window in China's time: ``11-21 12:00–12:10``."""
     start, end = start.astimezone(CHINA), end.astimezone(CHINA)
@@ -144,17 +155,17 @@ def span(start: datetime, end: datetime) -> str:
 def write(step: Step, facts: Facts, public_url: str, lang: Lang = "zh") -> tuple[str, str]:
     """Title and body of a notice."""
     texts, name = TEXTS[lang], step.name.lower()
-    factor = FACTORS.get(facts.factor)
+    of = "device_" if facts.nuisance is Nuisance.DEVICE else ""
     words = {
         "facts": facts,
         "number": case_number(facts.case_id),
         "nuisance": texts[facts.nuisance.value],
-        "factor": facts.factor if factor is None else getattr(factor, lang),
+        "factor": subject(facts.factor, facts.limit, lang),
         "value": figure(facts.value, facts.limit_value),
         "limit": figure(facts.limit_value),
         "window": span(facts.window_start, facts.window_end),
         "link": f"{public_url.rstrip('/')}/cases/{facts.case_id}" if public_url else "",
     }
-    title = _jinja.from_string(texts[f"title_{name}"]).render(words)
+    title = _jinja.from_string(texts[f"{of}title_{name}"]).render(words)
     body = "body_correction" if step is Step.CORRECTION else "body"
-    return title.strip(), _jinja.from_string(texts[body]).render(words).strip()
+    return title.strip(), _jinja.from_string(texts[of + body]).render(words).strip()

@@ -21,6 +21,7 @@ from app.commands import (
     ledger,
     migrate,
     packs,
+    rates,
     register,
     rejected,
     services,
@@ -54,6 +55,7 @@ cli.command()(simulate.simulate)
 cli.command()(settings.settings)
 cli.command()(ledger.ledger)
 cli.command()(clocks.clocks)
+cli.command()(rates.rates)
 cli.command()(asyncapi.asyncapi)
 cli.command()(conformance.conformance)
 cli.add_typer(register.app, name="register")

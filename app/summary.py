@@ -74,7 +74,8 @@ async def summarize(pool: Pool, published: int, identities: list[tuple[str, int]
         evaluations = {
             row["verdict"]: row["n"]
             for row in await rows(
-                "SELECT verdict, count(*) AS n FROM evaluations GROUP BY verdict ORDER BY verdict"
+                "SELECT verdict, count(*) AS n FROM evaluations WHERE factor <> 'device'"
+                " GROUP BY verdict ORDER BY verdict"
             )
         }
         cases = await count("SELECT count(*) AS n FROM cases")

@@ -16,6 +16,8 @@ from alerts.pages import create_router as create_cases_router
 from app.context_api import create_router as create_context_router
 from dashboards.wall import create_router as create_wall_router
 from domain.register import Role
+from rules.device_days import keep_rates
+from rules.health_pack import load_health
 from runtime.accounts import LoginNeeded, check_login, person_of, remember
 from runtime.database import Pool, open_pool, transaction
 from runtime.ledger import keep_gauges
@@ -123,6 +125,7 @@ async def run_web(settings: Settings) -> None:
             )
         )
         gauges = asyncio.create_task(keep_gauges(pool), name="ledger")
+        rates = asyncio.create_task(keep_rates(pool, load_health(settings.rules.health)), name="rates")
         serving = asyncio.create_task(server.serve(), name="uvicorn")
         try:
             await asyncio.shield(serving)
@@ -132,3 +135,4 @@ async def run_web(settings: Settings) -> None:
             raise
         finally:
             gauges.cancel()
+            rates.cancel()

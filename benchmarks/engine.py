@@ -2,9 +2,9 @@
 
     python -m benchmarks engine[:devices[:minutes]]
 
-Three figures, in processor time because the machine may be shared: from columns in memory, from
-``Report`` structs, and the loop from the same structs. The loop only sums per window and compares;
-it knows no watermark, repeats or revisions and makes no evaluations.
+Four figures, in processor time because the machine may be shared: from columns in memory, the same
+with device health, from ``Report`` structs, and the loop from the same structs. The loop only sums per
+window and compares; it knows no watermark, repeats or revisions and makes no evaluations.
 """
 
 import gc
@@ -19,6 +19,7 @@ from domain.report import Report
 from domain.site import Site, SiteKind
 from rules.columns import CODES, Columns
 from rules.engine import Engine
+from rules.health_pack import HealthPack, load_health
 from rules.pack import standard_packs
 
 START = to_ms(datetime(2026, 11, 21, 12, tzinfo=CHINA))
@@ -72,8 +73,8 @@ def timed(name: str, readings: int, work: Callable[[], int]) -> None:
     print(f"{name:38} {readings / took / 1e6:6.2f} million readings/s   {took:6.2f} s CPU   {result} results")
 
 
-def engine_columns(sites: dict[str, Site], batches: list[Columns]) -> int:
-    engine = Engine(standard_packs(), sites)
+def engine_columns(sites: dict[str, Site], batches: list[Columns], health: HealthPack | None = None) -> int:
+    engine = Engine(standard_packs(), sites, health_pack=health)
     for name in sites:
         engine.device_index(name)
     return sum(len(engine.push_columns(batch)) for batch in batches) + len(engine.finish())
@@ -90,6 +91,7 @@ def main(devices: int = 5_000, minutes: int = 60) -> None:
     print(f"{devices} devices, {minutes} min, {total} readings; evaluations provisional and final")
     ready = [columns(devices, minute) for minute in range(minutes)]
     timed("engine, columns in memory", total, lambda: engine_columns(sites, ready))
+    timed("engine, columns, and device health", total, lambda: engine_columns(sites, ready, load_health()))
     structs = [reports(devices, minute) for minute in range(minutes)]
     timed("engine, reports", total, lambda: engine_reports(sites, structs))
     timed("plain loop, reports (no late data)", total, lambda: loop(structs))

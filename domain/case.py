@@ -7,6 +7,7 @@ asks ``check_transition`` first and writes the change as an event.
 from enum import StrEnum
 from typing import Final
 
+from domain import health
 from domain.errors import YanchenError
 
 
@@ -28,6 +29,7 @@ class Nuisance(StrEnum):
     FUME = "fume"  # 餐饮油烟
     DUST = "dust"  # 扬尘
     NOISE = "noise"  # 噪声
+    DEVICE = "device"  # 监测设备异常: a fault of the monitor, no exceedance
 
 
 _NUISANCES: Final = {
@@ -39,11 +41,12 @@ _NUISANCES: Final = {
     "pm25": Nuisance.DUST,
     "noise": Nuisance.NOISE,
     "noise_max": Nuisance.NOISE,
+    health.FACTOR: Nuisance.DEVICE,
 }
 
 
 def nuisance(factor: str) -> Nuisance:
-    """The nuisance that an exceedance of this factor is.
+    """The nuisance that an exceedance of this factor, or a finding about a device, is.
 
     Raises:
         KeyError: the factor has no limit and so no nuisance.

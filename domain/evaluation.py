@@ -25,12 +25,12 @@ class Evaluation(msgspec.Struct, frozen=True):
 
     Attributes:
         device: the judged device.
-        standard: number of the standard, such as ``DB32/4437-2022``.
+        standard: number of the standard, such as ``DB32/4437-2022``; ``yanchen/health`` is none.
         limit: id of the limit in its pack.
-        factor: the judged factor.
+        factor: the judged factor; ``device`` where the device's own health was judged.
         window_start: start of the window, included.
         window_end: its end, excluded.
-        statistic: ``mean``, ``energy_mean`` or ``max``.
+        statistic: ``mean``, ``energy_mean`` or ``max``; of a device's health what was looked for.
         value: the figure compared, after adjustments, in ``unit``; null where there is none.
         limit_value: what it was compared with; more than this is an exceedance.
         unit: unit of both.

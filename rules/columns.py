@@ -19,6 +19,9 @@ VALID: Final = 0
 OVER_RANGE: Final = 1
 NOT_VALID: Final = 2
 
+NEVER: Final = int(np.iinfo(np.int64).max)
+"""Beyond every time: the report does not say when it was received."""
+
 _FLAGS: Final = {NORMAL: VALID, SATURATED: OVER_RANGE}
 
 
@@ -86,6 +89,8 @@ class Columns:
         factor: index into ``FACTORS``, -1 where there is no such factor.
         value: in the factor's unit.
         flag: ``VALID``, ``OVER_RANGE`` or ``NOT_VALID``.
+        received: when the reading's report was received, epoch ms, ``NEVER`` where it does not say;
+            none says of no report.
     """
 
     device: npt.NDArray[np.int32]
@@ -94,6 +99,7 @@ class Columns:
     factor: npt.NDArray[np.int8]
     value: npt.NDArray[np.float64]
     flag: npt.NDArray[np.uint8]
+    received: Int64s | None = None
 
     def __len__(self) -> int:
         return len(self.at)
@@ -136,16 +142,24 @@ def columns(reports: Sequence[Report], devices: DeviceIndex) -> Columns:
     counts = np.fromiter(map(len, readings), np.int64, size)
     factor = np.fromiter(map(CODES.__getitem__, chain.from_iterable(readings)), np.int8)
     value = np.fromiter(chain.from_iterable([one.values() for one in readings]), np.float64)
-    progress = np.repeat(np.minimum(at, _received(reports)), counts)
+    received = _received(reports)
+    progress = np.repeat(np.minimum(at, received), counts)
     flag = _flags(reports, counts)
-    return Columns(np.repeat(device, counts), np.repeat(at, counts), progress, factor, value, flag)
+    return Columns(
+        np.repeat(device, counts),
+        np.repeat(at, counts),
+        progress,
+        factor,
+        value,
+        flag,
+        np.repeat(received, counts),
+    )
 
 
 def _received(reports: Sequence[Report]) -> Int64s:
-    """When each report was received, epoch ms; beyond every time where it does not say."""
-    never = np.iinfo(np.int64).max
+    """When each report was received, epoch ms; ``NEVER`` where it does not say."""
     times = [one.received_at for one in reports]
-    return np.fromiter([never if time is None else to_ms(time) for time in times], np.int64, len(reports))
+    return np.fromiter([NEVER if time is None else to_ms(time) for time in times], np.int64, len(reports))
 
 
 def _flags(reports: Sequence[Report], counts: Int64s) -> npt.NDArray[np.uint8]:

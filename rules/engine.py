@@ -17,6 +17,7 @@ from typing import Final
 import msgspec
 import numpy as np
 
+from domain import health
 from domain.calendar import CalendarEntry
 from domain.context import ContextValue
 from domain.errors import ConfigError
@@ -28,6 +29,8 @@ from domain.site import Site
 from rules.calendar import CalendarTable
 from rules.columns import CODES, Columns, Rows, columns
 from rules.context import ContextTable, Hour
+from rules.health import Health
+from rules.health_pack import HealthPack
 from rules.judging import Judge, Judged
 from rules.lane import Kept, Lane, Pairs
 from rules.limits import Book, LaneKey
@@ -65,6 +68,7 @@ class Engine:
         sites: device → where it stands.
         grace_ms: how long after a window's end it closes.
         lateness_ms: how long after its end data may still change it.
+        health_pack: the rules of device health; without them it is not judged.
 
     Raises:
         ConfigError: the lateness is shorter than the grace.
@@ -72,6 +76,7 @@ class Engine:
     Attributes:
         late: device → readings that came after their window's release.
         implausible: factor → readings with flag N outside its plausible range, which do not count.
+        health: judges the devices themselves; none without rules.
     """
 
     def __init__(
@@ -81,6 +86,7 @@ class Engine:
         *,
         grace_ms: int = GRACE_MS,
         lateness_ms: int = LATENESS_MS,
+        health_pack: HealthPack | None = None,
     ) -> None:
         if not 0 <= grace_ms <= lateness_ms:
             raise ConfigError(f"lateness ({lateness_ms} ms) is shorter than grace ({grace_ms} ms); raise it")
@@ -92,6 +98,11 @@ class Engine:
         self._places: Final = Places(sites)
         self._calendar: Final = CalendarTable()
         self._judge: Final = Judge(self._book, self._context, self._places, self._calendar)
+        self.health: Final = (
+            Health(health_pack, self._places, grace_ms=grace_ms, lateness_ms=lateness_ms)
+            if health_pack
+            else None
+        )
         self._shards: Final[dict[int, _Shard]] = {}
         self._late_windows: Final[dict[Late, None]] = {}
 
@@ -132,7 +143,8 @@ class Engine:
             mine = (batch.factor == CODES[lane.key.factor]) & ~wild
             if mine.any():
                 self._offer(lane, batch.rows(mine), before[:-1][mine])
-        return self._move(shard, int(before[-1]))
+        issued = self._move(shard, int(before[-1]))
+        return issued + self.health.push(batch, wild, partition) if self.health else issued
 
     def device_index(self, device: str) -> int:
         """The number that stands for a device in columns."""
@@ -167,7 +179,8 @@ class Engine:
     def advance(self, partition: int, watermark_ms: int) -> list[Evaluation]:
         """Time passed in one partition without reports; a watermark never goes back."""
         shard = self._shard(partition)
-        return self._move(shard, max(shard.watermark, watermark_ms))
+        issued = self._move(shard, max(shard.watermark, watermark_ms))
+        return issued + self.health.advance(partition, watermark_ms) if self.health else issued
 
     def finish(self) -> list[Evaluation]:
         """Nothing more will come: every window that holds a reading becomes final."""
@@ -198,7 +211,12 @@ class Engine:
                 that were not final.
         """
         shard = self._shard(partition)
+        if self.health:
+            published = list(published)
+            self.health.recall((one for one in published if one.standard == health.STANDARD), partition)
         for evaluation in published:
+            if evaluation.standard == health.STANDARD:
+                continue
             start = to_ms(evaluation.window_start)
             length = to_ms(evaluation.window_end) - start
             key = LaneKey(evaluation.factor, length, evaluation.statistic)
@@ -211,6 +229,8 @@ class Engine:
     def forget(self, partition: int) -> None:
         """Drop all state of a partition that another process judges now."""
         self._shards.pop(partition, None)
+        if self.health:
+            self.health.forget(partition)
 
     def _shard(self, partition: int) -> _Shard:
         shard = self._shards.get(partition)

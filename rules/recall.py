@@ -4,7 +4,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
+from domain import health
 from domain.evaluation import Evaluation
+from domain.instant import to_ms
+from rules.health_pack import HealthPack
 from rules.pack import Pack
 from runtime.database import Pool, transaction
 from runtime.evaluations import evaluation_of
@@ -30,6 +33,23 @@ async def last_judged(pool: Pool, packs: Sequence[Pack], before: datetime) -> li
     """
     # A city's night makes copies of a standard with the same limits (rules/city_file.py).
     held = {(pack.standard, limit.id) for pack in packs for limit in pack.limit}
+    return await _last(pool, sorted(held), before)
+
+
+async def last_told(pool: Pool, pack: HealthPack, before: datetime) -> list[Evaluation]:
+    """The newest of each device and rule of health: a finding that is under way is seen to end."""
+    return await _last(pool, [(health.STANDARD, rule.id) for rule in pack.rule], before)
+
+
+async def last_heard(pool: Pool) -> dict[str, int]:
+    """When the newest stored report of each device was measured, epoch ms."""
+    query = "SELECT device, last_report_at FROM devices WHERE last_report_at IS NOT NULL"
+    async with transaction(pool) as connection:
+        rows = await (await connection.execute(query)).fetchall()
+    return {row["device"]: to_ms(row["last_report_at"]) for row in rows}
+
+
+async def _last(pool: Pool, held: Sequence[tuple[str, str]], before: datetime) -> list[Evaluation]:
     async with transaction(pool) as connection:
         found = await connection.execute(
             _LAST, ([standard for standard, _ in held], [limit for _, limit in held], before, before)

@@ -20,8 +20,9 @@ from domain.site import Site
 from domain.topics import EVALUATIONS, READINGS
 from rules.corrector import Corrector
 from rules.engine import Engine, Late
+from rules.health_pack import load_health
 from rules.pack import load_packs
-from rules.recall import last_judged
+from rules.recall import last_heard, last_judged, last_told
 from rules.window import MINUTE_MS
 from runtime.calendar import load_calendar
 from runtime.context import context_since
@@ -88,15 +89,18 @@ class Bench:
         self._longest_ms = MINUTE_MS * max(
             limit.window_minutes for pack in self._packs for limit in pack.limit
         )
+        self._health = load_health(settings.rules.health)
         self._engine = Engine(
             self._packs,
             _sites(register),
             grace_ms=settings.rules.grace // timedelta(milliseconds=1),
             lateness_ms=self._lateness_ms,
+            health_pack=self._health,
         )
         self.corrector: Final = Corrector(settings, pool, producer, register, self._packs)
         self._late: list[Late] = []
         self._saved: dict[int, int] = {}
+        self._retire()
         self._resume: dict[int, int] = {}
         self._next: dict[int, int] = {}
         self._moved_at: dict[int, float] = {}
@@ -127,7 +131,12 @@ class Bench:
         )
         self._engine.advance(place[1], changeable_ms)
         older = await last_judged(self._pool, self._packs, from_ms(changeable_ms))
+        older += await last_told(self._pool, self._health, from_ms(changeable_ms))
         self._engine.recall([*older, *(decode_evaluation(record.value) for record in published)], place[1])
+        if self._engine.health:
+            heard = await last_heard(self._pool)
+            mine = {name: at for name, at in heard.items() if stream.partition_of(READINGS, name) == place[1]}
+            self._engine.health.remember(mine, place[1])
         first = await stream.offset_at(place, changeable_ms - self._longest_ms - _CLOCKS_AHEAD_MS)
         start = self._resume[place[1]] if first is None else min(first, self._resume[place[1]])
         log.info(
@@ -181,11 +190,18 @@ class Bench:
         self._heard_at = time.monotonic()
         if await self._register.refresh():
             self._engine.update_sites(_sites(self._register))
+            self._retire()
         values, self._context_heard = await context_since(self._pool, self._context_heard)
         async with transaction(self._pool) as connection:
             calendar = await load_calendar(connection)
         issued = self._engine.context(values) if values else []
         return issued + self._engine.update_calendar(calendar)
+
+    def _retire(self) -> None:
+        """A device that is disabled may be silent."""
+        if self._engine.health:
+            devices = self._register.devices.items()
+            self._engine.health.retire(name for name, device in devices if not device.enabled)
 
     def _pass_time(self, stream: Stream, batch: Batch) -> list[Evaluation]:
         """A partition in which nobody reports is moved by the clock, not by its devices' return."""

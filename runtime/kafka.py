@@ -213,6 +213,10 @@ class Stream:
         """The places that this member reads now, each put where it starts."""
         return {(place.topic, place.partition) for place in self._placed & self._consumer.assignment()}
 
+    def partition_of(self, topic: str, key: str) -> int:
+        """In which partition of a topic a key's records lie."""
+        return _partition_of(key, len(self._consumer.partitions_for_topic(topic)))
+
     async def offset_at(self, place: Place, appended_ms: int) -> int | None:
         """The first offset appended at this time or later; None if there is none."""
         found = await self._consumer.offsets_for_times({TopicPartition(*place): appended_ms})

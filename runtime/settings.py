@@ -71,6 +71,7 @@ class Rules(_Group):
     """Judging."""
 
     packs: tuple[Path, ...] = Field((), description="a city's own pack files, or optional packs by name")
+    health: FilePath | None = Field(None, description="a city's own thresholds of device health")
     grace: timedelta = Field(
         timedelta(seconds=90), description="wait after a window's end before its first verdict"
     )

@@ -116,7 +116,7 @@ class Town:
 
 def readings(device: str, minute: int) -> dict[str, float]:
     if device == DUST:
-        return {"tsp": 120.0 + minute, "noise": 55.0}
+        return {"tsp": 120.0 + minute, "noise": 55.0 + minute % 3}
     return {"oil_fume": 3.1 if device == BAD and 20 <= minute < 50 else 0.4 + minute / 1000}
 
 

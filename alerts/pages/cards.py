@@ -9,11 +9,10 @@ from typing import Final
 from alerts.handling import Action
 from alerts.ladder import Step
 from alerts.notice import TEXTS as NOTICE_TEXTS
-from alerts.notice import case_number, figure, span
+from alerts.notice import case_number, figure, span, subject
 from alerts.store.views import CaseView
 from domain.case import TRANSITIONS, CaseState
 from domain.episode import Episode, EpisodeState
-from domain.factors import FACTORS
 from runtime.texts import Lang
 
 PATHS: Final[Mapping[Action, str]] = {
@@ -34,7 +33,7 @@ class Line:
     """What exceeded.
 
     Attributes:
-        factor: its name.
+        factor: its name, or what is wrong with the device.
         value: the highest figure.
         limit: the limit.
         unit: unit of both.
@@ -146,9 +145,8 @@ def buttons(state: CaseState) -> list[Button]:
 
 def line(episode: Episode, lang: Lang) -> Line:
     """An episode in words."""
-    factor = FACTORS.get(episode.factor)
     return Line(
-        factor=getattr(factor, lang) if factor else episode.factor,
+        factor=subject(episode.factor, episode.limit, lang),
         value=figure(episode.peak, episode.limit_value),
         limit=figure(episode.limit_value),
         unit=episode.unit,

@@ -35,7 +35,7 @@ _INSERT: Final = """
 # The newest exceeding window of the newest episode; of a withdrawn one only the episode is left.
 _FACTS: Final = """
     SELECT c.case_id, s.name AS site_name, s.address, c.nuisance, c.first_offence, ep.device, ep.factor,
-           ep.standard, ep.limit_value, ep.unit, coalesce(e.clause, '') AS clause,
+           ep.standard, ep.limit_id AS "limit", ep.limit_value, ep.unit, coalesce(e.clause, '') AS clause,
            coalesce(e.value, ep.peak) AS value, coalesce(e.window_start, ep.started_at) AS window_start,
            coalesce(e.window_end, ep.ended_at) AS window_end
     FROM cases c JOIN sites s USING (site) JOIN episodes ep USING (case_id)

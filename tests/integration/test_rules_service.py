@@ -12,6 +12,7 @@ import pytest
 from alerts.store import evaluations
 from app.embedded.process import wait_until
 from app.embedded.stack import Stack
+from domain import health
 from domain.codec import decode_evaluation, encode
 from domain.evaluation import Evaluation
 from domain.register import City, GridCell, GridLevel, Monitor, Place
@@ -82,7 +83,7 @@ async def newest(settings: Settings) -> dict[uuid.UUID, Evaluation]:
     for partition in PARTITIONS:
         for record in await read_since(settings.kafka, (EVALUATIONS, partition), 0):
             item = decode_evaluation(record.value)
-            if item.device == DEVICE:
+            if item.device == DEVICE and item.standard != health.STANDARD:
                 assert item.id not in last or item.revision >= last[item.id].revision
                 last[item.id] = item
     return last

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from alerts.casework import _EVENTS
 from alerts.chain import GENESIS, Event, canonical, link, verify
 from alerts.ladder import Step, due, following
-from alerts.notice import Facts, Recipient, case_number, figure, notice_id, span, write
+from alerts.notice import Facts, Recipient, case_number, figure, notice_id, span, subject, write
 from alerts.pages.cards import ACTIONS, buttons, card, line
 from alerts.pages.render import TEXTS
 from alerts.pages.trail import entries
@@ -25,8 +25,9 @@ from domain.case import OPEN_STATES, CaseState, Nuisance
 from domain.episode import Episode, EpisodeState
 from domain.instant import CHINA
 from domain.register import GridLevel
+from rules.health_pack import load_health
 from runtime.settings import Alerts, Settings, Web
-from runtime.texts import Lang
+from runtime.texts import LANGS, Lang
 
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=CHINA)
 TEN = timedelta(minutes=10)
@@ -156,6 +157,7 @@ FACTS = Facts(
     device="d7",
     factor="oil_fume",
     standard="GB 18483-2001",
+    limit="oil_fume",
     clause="表 2",
     value=2.004,
     limit_value=2.0,
@@ -163,6 +165,34 @@ FACTS = Facts(
     window_start=NOON,
     window_end=NOON + TEN,
 )
+
+
+def test_a_notice_of_a_fault_speaks_of_the_device_and_of_no_exceedance() -> None:
+    fault = replace(
+        FACTS,
+        nuisance=Nuisance.DEVICE,
+        factor="device",
+        standard="yanchen/health",
+        limit="purifier_off",
+        value=10.0,
+        limit_value=5.0,
+        unit="min",
+    )
+    title, body = write(Step.FIRST, fault, "")
+    assert title == "监测设备异常：老王烧烤，风机运行而净化器未开（YC-000012）"
+    assert "异常：风机运行而净化器未开 10 min，阈值 5 min" in body
+    for step in Step:
+        for lang in LANGS:
+            title, body = write(step, replace(fault, limit="of_the_city"), "", lang)
+            assert "超标告知" not in title
+            assert title
+            assert body
+
+
+def test_every_rule_of_health_that_ships_has_a_name() -> None:
+    for rule in load_health().rule:
+        for lang in LANGS:
+            assert subject("device", rule.id, lang) != rule.id
 
 
 def test_a_notice_says_what_where_when_by_which_standard_and_that_it_is_a_lead() -> None:

@@ -4,6 +4,6 @@ SELECT e.window_end AS "时间 time", s.name AS "场所 site", e.factor AS "因�
 FROM evaluations e
 JOIN devices d ON d.device = e.device
 JOIN sites s ON s.site = d.site
-WHERE e.verdict = 'exceed' AND $__timeFilter(e.window_start)
+WHERE e.verdict = 'exceed' AND e.factor <> 'device' AND $__timeFilter(e.window_start)
 ORDER BY e.window_start DESC, e.device, e.limit_id
 LIMIT 100

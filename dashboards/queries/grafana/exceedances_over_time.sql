@@ -5,6 +5,6 @@ SELECT $__timeGroupAlias(window_start, $__interval),
             ELSE '噪声 noise' END AS metric,
        count(*) AS windows
 FROM evaluations
-WHERE verdict = 'exceed' AND $__timeFilter(window_start)
+WHERE verdict = 'exceed' AND factor <> 'device' AND $__timeFilter(window_start)
 GROUP BY 1, 2
 ORDER BY 1

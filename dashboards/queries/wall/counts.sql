@@ -9,7 +9,7 @@ fleet AS (
 exceeded AS (
     SELECT count(*) AS windows, count(DISTINCT e.device) AS devices
     FROM evaluations e, today
-    WHERE e.verdict = 'exceed' AND e.window_start >= today.at
+    WHERE e.verdict = 'exceed' AND e.factor <> 'device' AND e.window_start >= today.at
 ),
 recent AS (
     SELECT count(*) AS cases,

@@ -4,6 +4,6 @@ SELECT e.id::text AS id, e.device, d.site, s.name, s.kind, e.factor, e.window_st
 FROM evaluations e
 JOIN devices d ON d.device = e.device
 JOIN sites s ON s.site = d.site
-WHERE e.verdict = 'exceed' AND e.window_start > now() - interval '49 hours'
+WHERE e.verdict = 'exceed' AND e.factor <> 'device' AND e.window_start > now() - interval '49 hours'
 ORDER BY e.window_start DESC, e.device, e.limit_id
 LIMIT 40

@@ -12,7 +12,7 @@ judged AS (
     SELECT max(window_end) AS newest_evaluation, count(*) AS evaluations,
            count(*) FILTER (WHERE verdict IN ('pass', 'exceed')) AS decided
     FROM evaluations
-    WHERE stored_at > now() - interval '2 hours' AND window_start > now() - interval '2 days'
+    WHERE factor <> 'device' AND stored_at > now() - interval '2 hours' AND window_start > now() - interval '2 days'
 )
 SELECT newest_report, expected, received, newest_evaluation, evaluations, decided,
        (SELECT max(opened_at) FROM cases) AS newest_case

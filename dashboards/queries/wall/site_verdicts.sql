@@ -4,7 +4,7 @@ SELECT e.device, e.factor, e.window_start, e.window_end, e.value, e.limit_value,
 FROM devices d
 CROSS JOIN LATERAL (
     SELECT * FROM evaluations
-    WHERE device = d.device AND window_start > now() - interval '1 day'
+    WHERE device = d.device AND factor <> 'device' AND window_start > now() - interval '1 day'
     ORDER BY window_start DESC, limit_id LIMIT 12
 ) e
 WHERE d.site = %(site)s

@@ -5,7 +5,7 @@ WITH exceeding AS (
     SELECT DISTINCT d.site
     FROM evaluations e
     JOIN devices d ON d.device = e.device
-    WHERE e.verdict = 'exceed'
+    WHERE e.verdict = 'exceed' AND e.factor <> 'device'
       AND e.window_start > now() - interval '49 hours'
       AND e.window_end + (e.window_end - e.window_start) + interval '5 minutes' > now()
       AND NOT EXISTS (

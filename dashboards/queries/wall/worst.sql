@@ -7,7 +7,7 @@ SELECT * FROM (
     FROM evaluations e
     JOIN devices d ON d.device = e.device
     JOIN sites s ON s.site = d.site
-    WHERE e.verdict = 'exceed' AND e.window_start > now() - interval '6 hours'
+    WHERE e.verdict = 'exceed' AND e.factor <> 'device' AND e.window_start > now() - interval '6 hours'
     ORDER BY d.site, ratio DESC NULLS LAST
 ) worst
 ORDER BY ratio DESC NULLS LAST, site
