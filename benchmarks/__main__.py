@@ -6,8 +6,9 @@ import os
 import platform
 import sys
 
-NAMES = ("engine", "hj212", "door", "writer", "ledger")
-"""In the order in which they run. Not among them, because they take minutes: ``devices``, ``crowd``."""
+NAMES = ("engine", "stream", "hj212", "door", "writer", "ledger")
+"""In the order in which they run. Not among them, because they take minutes: ``devices``, ``crowd``,
+``latency``."""
 
 
 def main(words: list[str]) -> None:

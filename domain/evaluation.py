@@ -20,7 +20,7 @@ class Verdict(StrEnum):
     INDETERMINATE = "indeterminate"  # context that could change the verdict is missing
 
 
-class Evaluation(msgspec.Struct, frozen=True):
+class Evaluation(msgspec.Struct, frozen=True, gc=False):
     """The result of judging one window of one device against one limit.
 
     Attributes:

@@ -1,6 +1,6 @@
 """Readings as columns: the only form in which the engine touches them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Final
@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from domain.factors import FACTORS
+from domain.factors import FACTORS, Factor
 from domain.flags import NORMAL, SATURATED
 from domain.instant import to_ms
 from domain.report import Report
@@ -21,6 +21,8 @@ NOT_VALID: Final = 2
 
 NEVER: Final = int(np.iinfo(np.int64).max)
 """Beyond every time: the report does not say when it was received."""
+Positions = npt.NDArray[np.intp]
+"""Places in columns."""
 
 _FLAGS: Final = {NORMAL: VALID, SATURATED: OVER_RANGE}
 
@@ -61,7 +63,7 @@ class Rows:
     def __len__(self) -> int:
         return len(self.at)
 
-    def pick(self, which: npt.NDArray[np.bool_] | npt.NDArray[np.intp]) -> "Rows":
+    def pick(self, which: npt.NDArray[np.bool_] | Positions) -> "Rows":
         """The rows of a mask, or in the order of an index."""
         return Rows(self.device[which], self.at[which], self.micro[which], self.flag[which])
 
@@ -104,19 +106,30 @@ class Columns:
     def __len__(self) -> int:
         return len(self.at)
 
-    def implausible(self) -> npt.NDArray[np.bool_]:
-        """Readings with flag N outside their factor's plausible range (NaN too): ingest refuses such."""
-        low, high = _LOW[self.factor], _HIGH[self.factor]
-        with np.errstate(invalid="ignore"):
-            wild: npt.NDArray[np.bool_] = ~((self.value >= low) & (self.value <= high))
-        wild &= (self.flag == VALID) & (self.factor >= 0)
-        return wild
+    def by_factor(self) -> Iterator[tuple[Factor, Positions]]:
+        """Each factor and where its readings are, in stored order; what is no factor is passed over."""
+        order = np.argsort(self.factor, kind="stable")
+        ends = np.cumsum(np.bincount(self.factor + 1, minlength=len(FACTORS) + 1))
+        for factor, begin, end in zip(FACTORS.values(), ends[:-1].tolist(), ends[1:].tolist(), strict=True):
+            if begin < end:
+                yield factor, order[begin:end]
 
-    def rows(self, which: npt.NDArray[np.bool_]) -> Rows:
-        """The rows of a mask, with values as whole millionths."""
-        flag = self.flag[which]
-        value = np.where(flag == VALID, self.value[which], 0.0)
-        return Rows(self.device[which], self.at[which], np.rint(value * MICRO).astype(np.int64), flag)
+    def plausible(self, factor: Factor, where: Positions) -> Positions:
+        """Without readings flagged N beyond their plausible range (NaN too): ingest refuses such."""
+        value = self.value[where]
+        with np.errstate(invalid="ignore"):
+            fine = (value >= factor.low) & (value <= factor.high)
+        if fine.all():
+            return where
+        kept: Positions = where[fine | (self.flag[where] != VALID)]
+        return kept
+
+    def rows(self, where: Positions) -> Rows:
+        """Readings of one factor, with values as whole millionths."""
+        flag, value = self.flag[where], self.value[where]
+        if flag.any():
+            value = np.where(flag == VALID, value, 0.0)
+        return Rows(self.device[where], self.at[where], np.rint(value * MICRO).astype(np.int64), flag)
 
 
 class _Codes(dict[str, int]):
@@ -127,8 +140,6 @@ class _Codes(dict[str, int]):
 
 
 CODES: Final[Mapping[str, int]] = _Codes({name: code for code, name in enumerate(FACTORS)})
-_LOW: Final = np.array([factor.low for factor in FACTORS.values()])
-_HIGH: Final = np.array([factor.high for factor in FACTORS.values()])
 
 
 def columns(reports: Sequence[Report], devices: DeviceIndex) -> Columns:

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
-import msgspec
 import numpy as np
 
 from domain import health
@@ -22,20 +21,20 @@ from domain.calendar import CalendarEntry
 from domain.context import ContextValue
 from domain.errors import ConfigError
 from domain.evaluation import Evaluation
-from domain.factors import FACTORS
 from domain.instant import from_ms, to_ms
 from domain.report import Report
 from domain.site import Site
 from rules.calendar import CalendarTable
-from rules.columns import CODES, Columns, Rows, columns
+from rules.columns import Columns, Rows, columns
 from rules.context import ContextTable, Hour
 from rules.health import Health
 from rules.health_pack import HealthPack
-from rules.judging import Judge, Judged
+from rules.judging import Judge
 from rules.lane import Kept, Lane, Pairs
 from rules.limits import Book, LaneKey
 from rules.pack import Pack
 from rules.places import Places
+from rules.revision import revise
 from rules.statistics import sort_unique
 from rules.window import HOUR_MS, Int64s, window_start
 
@@ -131,26 +130,30 @@ class Engine:
         return self.push_columns(batch, partition)
 
     def push_columns(self, batch: Columns, partition: int = 0) -> list[Evaluation]:
-        """As ``push``, for readings that are columns already; their devices come from ``device_index``."""
+        """As ``push``, for readings that are columns already; their devices come from ``device_numbers``."""
         if not len(batch):
             return []
         shard = self._shard(partition)
-        wild = batch.implausible()
-        for code, count in zip(*np.unique(batch.factor[wild], return_counts=True), strict=True):
-            self.implausible[list(FACTORS)[int(code)]] += int(count)
         before = np.maximum.accumulate(np.concatenate(([shard.watermark], batch.progress)))
-        for lane in shard.lanes:
-            mine = (batch.factor == CODES[lane.key.factor]) & ~wild
-            if mine.any():
-                self._offer(lane, batch.rows(mine), before[:-1][mine])
+        wild = np.zeros(len(batch), bool)
+        for factor, where in batch.by_factor():
+            fine = batch.plausible(factor, where)
+            if len(fine) < len(where):
+                self.implausible[factor.id] += len(where) - len(fine)
+                wild[np.setdiff1d(where, fine)] = True
+            lanes = [lane for lane in shard.lanes if lane.key.factor == factor.id]
+            if lanes and len(fine):
+                rows, marks = batch.rows(fine), before[fine]
+                for lane in lanes:
+                    self._offer(lane, rows, marks)
         issued = self._move(shard, int(before[-1]))
         return issued + self.health.push(batch, wild, partition) if self.health else issued
 
-    def device_index(self, device: str) -> int:
-        """The number that stands for a device in columns."""
-        index = self._places.index[device]
+    def device_numbers(self, devices: Iterable[str]) -> list[int]:
+        """The numbers that stand for devices in columns."""
+        numbers = [self._places.index[device] for device in devices]
         self._places.refresh()
-        return index
+        return numbers
 
     def context(self, values: Sequence[ContextValue]) -> list[Evaluation]:
         """Take context; windows that it changes are issued again while they are not final."""
@@ -211,16 +214,15 @@ class Engine:
                 that were not final.
         """
         shard = self._shard(partition)
+        published = list(published)
         if self.health:
-            published = list(published)
             self.health.recall((one for one in published if one.standard == health.STANDARD), partition)
-        for evaluation in published:
-            if evaluation.standard == health.STANDARD:
-                continue
+        limits = [one for one in published if one.standard != health.STANDARD]
+        numbers = self.device_numbers(one.device for one in limits)
+        for index, evaluation in zip(numbers, limits, strict=True):
             start = to_ms(evaluation.window_start)
             length = to_ms(evaluation.window_end) - start
             key = LaneKey(evaluation.factor, length, evaluation.statistic)
-            index = self.device_index(evaluation.device)
             for lane in shard.lanes:
                 if lane.key == key:
                     lane.remember(index, start)
@@ -241,9 +243,9 @@ class Engine:
     def _offer(self, lane: Lane, rows: Rows, before: Int64s) -> None:
         """Give a lane its readings; those of windows released by then are counted instead."""
         length = lane.key.window_ms
-        start = window_start(rows.at, length)
-        late = start < window_start(before - self._lateness, length)
-        if late.any():
+        if window_start(int(rows.at.min()), length) < window_start(int(before[-1]) - self._lateness, length):
+            start = window_start(rows.at, length)
+            late = start < window_start(before - self._lateness, length)
             for device, at in zip(rows.device[late].tolist(), start[late].tolist(), strict=True):
                 name = self._places.index.names[device]
                 self.late[name] += 1
@@ -254,18 +256,19 @@ class Engine:
             lane.accept(rows)
 
     def _reopen(self, lane: Lane, hour: Hour) -> None:
+        within = self._places.within(hour.area)
         for start, kept in lane.kept.items():
-            if window_start(start, HOUR_MS) != hour.start_ms:
-                continue
-            devices = {device for by_device in kept.issued.values() for device in by_device}
-            areas = ((device, self._places.area(device)) for device in devices)
-            lane.reopen(start, [device for device, area in areas if area and area.startswith(hour.area)])
+            if window_start(start, HOUR_MS) == hour.start_ms:
+                for told in kept.told.values():
+                    devices = told.findings["device"].astype(np.int64)
+                    lane.reopen(start, devices[within[devices]])
 
     def _reopen_during(self, lane: Lane, spans: Sequence[tuple[CalendarEntry, int, int]]) -> None:
         for start in lane.kept:
             for entry in {entry for entry, begins, ends in spans if begins <= start < ends}:
                 sites = ((device, self._places.site(device)) for device in lane.seen_at(start))
-                lane.reopen(start, [device for device, site in sites if site and entry.concerns(site)])
+                devices = [device for device, site in sites if site and entry.concerns(site)]
+                lane.reopen(start, np.array(devices, np.int64))
 
     def _move(self, shard: _Shard, watermark: int) -> list[Evaluation]:
         shard.watermark = watermark
@@ -280,7 +283,8 @@ class Engine:
                 rows = sort_unique(rows)
                 lane.keep(rows, released)
                 issued += self._issue(shard, lane, pairs, rows)
-            issued += [msgspec.structs.replace(last, final=True) for last in lane.release(released)]
+            for told in lane.release(released):
+                issued += told.evaluations(self._places.index.names, final=True)
         self._forget_recalled(shard)
         return issued
 
@@ -306,45 +310,15 @@ class Engine:
     def _issue(self, shard: _Shard, lane: Lane, pairs: Pairs, rows: Rows) -> list[Evaluation]:
         """Judge windows; hand out what is new or differs from what was handed out last."""
         released = window_start(shard.watermark - self._lateness, lane.key.window_ms)
+        names = self._places.index.names
         issued: list[Evaluation] = []
-        for judged in self._judge.evaluate(lane.key, pairs, rows, released):
-            final = judged.start_ms < released
-            kept = lane.kept.get(judged.start_ms) or Kept()
-            known = kept.issued.setdefault(judged.limit, {})
+        for judged in self._judge.evaluate(lane.key, pairs, rows):
+            start = judged.span.start_ms
+            final = start < released
+            kept = lane.kept.get(start) or Kept()
+            new, last = revise(judged, kept.told.get(judged.limit), shard.recalled, names, final=final)
+            kept.told[judged.limit] = last
             if not final:
-                lane.kept[judged.start_ms] = kept
-            if known or shard.recalled:
-                issued += _changes(judged, known, shard.recalled)
-            else:
-                issued += judged.evaluations
-                if not final:
-                    known.update(zip(judged.devices, judged.evaluations, strict=True))
+                lane.kept[start] = kept
+            issued += new.evaluations(names, final=final)
         return issued
-
-
-def _changes(judged: Judged, known: dict[int, Evaluation], recalled: _Recalled) -> list[Evaluation]:
-    """What is new in evaluations, where some of them may have been handed out before."""
-    issued = []
-    for device, fresh in zip(judged.devices, judged.evaluations, strict=True):
-        last = known.pop(device, None)
-        if last is None:
-            last = recalled.get((fresh.device, fresh.standard, fresh.limit, judged.start_ms))
-        issue = _revised(fresh, last)
-        if issue is not None:
-            issued.append(issue)
-        current = issue or last
-        if current is not None and not current.final:
-            known[device] = current
-    return issued
-
-
-def _revised(fresh: Evaluation, last: Evaluation | None) -> Evaluation | None:
-    """What to hand out of a window judged (again): none if it says nothing new."""
-    if last is None:
-        return fresh
-    if last.final:
-        return None
-    same = msgspec.structs.replace(fresh, revision=last.revision)
-    if msgspec.structs.replace(same, final=last.final) == last:
-        return same if fresh.final else None
-    return msgspec.structs.replace(fresh, revision=last.revision + 1)

@@ -16,9 +16,10 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from domain.evaluation import Evaluation
 from rules.columns import Rows, concat
+from rules.judged import Judged
 from rules.limits import LaneKey, Limit
+from rules.packed import PackedRows, packed
 from rules.window import Int64s, window_start
 
 _NEVER: Final = 2**61  # beyond every instant, and far from overflow when a window is added
@@ -34,17 +35,20 @@ class Pairs(NamedTuple):
         return len(self.start)
 
 
+_NONE: Final = Pairs(np.empty(0, np.int64), np.empty(0, np.int64))
+
+
 @dataclass(slots=True)
 class Kept:
     """A closed window that is not released yet.
 
     Attributes:
         chunks: its readings; the first chunk is sorted and without repeats.
-        issued: limit → device → the evaluation that was handed out last.
+        told: limit → what was handed out last.
     """
 
-    chunks: list[Rows] = field(default_factory=list)
-    issued: dict[Limit, dict[int, Evaluation]] = field(default_factory=dict)
+    chunks: list[PackedRows] = field(default_factory=list)
+    told: dict[Limit, Judged] = field(default_factory=dict)
 
 
 class Lane:
@@ -69,19 +73,18 @@ class Lane:
         """Take readings, none of them of a released window."""
         start = window_start(rows.at, self.key.window_ms)
         self._extend(rows.device, start)
-        closed = start < self.closed_until
-        if not closed.any():
+        if start.min() >= self.closed_until:
             self._open.append(rows)
             return
+        closed = start < self.closed_until
         self._open.append(rows.pick(~closed))
         late, start = rows.pick(closed), start[closed]
-        for value in np.unique(start).tolist():
-            self.kept.setdefault(value, Kept()).chunks.append(late.pick(start == value))
+        self._hold(late, start)
         self._dirty.append(Pairs(late.device.astype(np.int64), start))
 
-    def reopen(self, start_ms: int, devices: list[int]) -> None:
+    def reopen(self, start_ms: int, devices: Int64s) -> None:
         """Mark windows of these devices dirty: something but their readings has changed."""
-        self._dirty.append(Pairs(np.array(devices, np.int64), np.full(len(devices), start_ms, np.int64)))
+        self._dirty.append(Pairs(devices, np.full(len(devices), start_ms, np.int64)))
 
     def overtaken(self, device: npt.NDArray[np.int32], start: Int64s) -> None:
         """Released windows whose readings came too late are due without them, and the gaps beside them.
@@ -107,6 +110,8 @@ class Lane:
 
     def take_dirty(self) -> tuple[Pairs, Rows]:
         """Closed windows to judge again, with their readings; none are dirty afterwards."""
+        if not self._dirty:
+            return _NONE, concat([])
         pairs = _unique(self._dirty)
         self._dirty.clear()
         chunks = []
@@ -115,7 +120,7 @@ class Lane:
             if kept and kept.chunks:
                 wanted = np.zeros(len(self._first), np.bool_)
                 wanted[pairs.device[pairs.start == start]] = True
-                rows = concat(kept.chunks)
+                rows = concat([chunk.unpacked() for chunk in kept.chunks])
                 chunks.append(rows.pick(wanted[rows.device]))
         return pairs, concat(chunks)
 
@@ -139,17 +144,26 @@ class Lane:
     def keep(self, rows: Rows, released_until: int) -> None:
         """Hold the sorted readings of windows just closed until they are released."""
         start = window_start(rows.at, self.key.window_ms)
-        for value in np.unique(start).tolist():
-            if value >= released_until:
-                self.kept.setdefault(value, Kept()).chunks.append(rows.pick(start == value))
+        held = start >= released_until
+        if held.all():
+            self._hold(rows, start)
+        else:
+            self._hold(rows.pick(held), start[held])
 
-    def release(self, until: int) -> list[Evaluation]:
+    def _hold(self, rows: Rows, start: Int64s) -> None:
+        """Pack readings away by the starts of their windows."""
+        if len(rows) and start.min() == start.max():
+            self.kept.setdefault(int(start[0]), Kept()).chunks.append(packed(rows))
+            return
+        for value in np.unique(start).tolist():
+            self.kept.setdefault(value, Kept()).chunks.append(packed(rows.pick(start == value)))
+
+    def release(self, until: int) -> list[Judged]:
         """Forget closed windows that start before an aligned instant; what they had handed out."""
-        issued: list[Evaluation] = []
+        told: list[Judged] = []
         for start in sorted(start for start in self.kept if start < until):
-            for by_device in self.kept.pop(start).issued.values():
-                issued.extend(by_device.values())
-        return issued
+            told += self.kept.pop(start).told.values()
+        return told
 
     def _extend(self, device: npt.NDArray[np.int32], start: Int64s) -> None:
         """Stretch each device's range; closed windows that this adds become dirty."""

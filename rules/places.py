@@ -38,10 +38,11 @@ class Places:
         """Devices that were seen and have no site."""
         return frozenset(self.index.names[number] for number in np.flatnonzero(self.of < 0).tolist())
 
-    def area(self, device: int) -> str | None:
-        """Administrative code of where a device stands, if it has a site."""
-        profile = int(self.of[device])
-        return None if profile < 0 else self.profiles[profile].area
+    def within(self, area: str) -> npt.NDArray[np.bool_]:
+        """By device number, whether it stands in an area (a prefix of administrative codes)."""
+        alike = [site.area.startswith(area) for site in self.profiles]
+        inside: npt.NDArray[np.bool_] = np.array([*alike, False])[self.of]  # -1, no site, is the last
+        return inside
 
     def update(self, sites: Mapping[str, Site]) -> None:
         """Replace the register."""

@@ -163,9 +163,15 @@ StartAt = Callable[["Stream", Iterable[Place]], Awaitable[Mapping[Place, int]]]
 
 
 class Stream:
-    """One member of a consumer group."""
+    """One member of a consumer group.
+
+    Attributes:
+        at_work: to be held from taking records until their effects are safe, by whoever has effects that no
+            fence holds back: a rebalance waits for it, so nobody takes over before.
+    """
 
     def __init__(self, consumer: AIOKafkaConsumer, start_at: StartAt) -> None:
+        self.at_work: Final = asyncio.Lock()
         self._consumer = consumer
         self._start_at = start_at
         self._placed: set[TopicPartition] = set()
@@ -231,9 +237,10 @@ class Stream:
             self._placed.add(place)
             self._consumer.seek(place, starts.get((place.topic, place.partition), begins[place]))
 
-    def forget_places(self) -> None:
+    async def forget_places(self) -> None:
         """A rebalance has begun: what comes now belongs to nobody until it is assigned."""
-        self._placed.clear()
+        async with self.at_work:
+            self._placed.clear()
 
 
 class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
@@ -243,7 +250,7 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
     async def on_partitions_revoked(self, revoked: Any) -> None:  # noqa: ARG002 - all are
         """Effects carry their own offsets, so there is nothing to save."""
         if self.stream is not None:
-            self.stream.forget_places()
+            await self.stream.forget_places()
 
     async def on_partitions_assigned(self, assigned: Any) -> None:
         if self.stream is not None:

@@ -8,30 +8,29 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from judged_log import newest
 
 from alerts.store import evaluations
 from app.embedded.process import wait_until
 from app.embedded.stack import Stack
-from domain import health
-from domain.codec import decode_evaluation, encode
+from domain.codec import encode
 from domain.evaluation import Evaluation
 from domain.register import City, GridCell, GridLevel, Monitor, Place
 from domain.report import Report
 from domain.site import Site, SiteKind
-from domain.topics import EVALUATIONS, READINGS
+from domain.topics import READINGS
 from rules.offline import evaluate
 from rules.pack import load_packs
 from rules.recall import last_judged
 from rules.service import CONSUMER, run_rules
 from runtime.database import Pool, open_pool, transaction
-from runtime.kafka import create_topics, log_end, open_producer, read_since
+from runtime.kafka import create_topics, log_end, open_producer
 from runtime.migrations import migrate
 from runtime.offsets import done_offsets
 from runtime.register import import_city
 from runtime.settings import Database, Kafka, Rules, Settings
 
 DEVICE = f"rules-{uuid.uuid4().hex[:8]}"
-PARTITIONS = range(4)
 START = (datetime.now(UTC) - timedelta(hours=1)).replace(second=0, microsecond=0)
 CITY = City(
     cells=(GridCell(code="320600", name="临江市", level=GridLevel.CITY),),
@@ -75,18 +74,6 @@ def reports() -> list[Report]:
     ]
     late = found.pop(12)
     return [*found[:30], found[20], *found[30:], late]
-
-
-async def newest(settings: Settings) -> dict[uuid.UUID, Evaluation]:
-    """Of each window of our device, the last evaluation on the topic; revisions never go back."""
-    last: dict[uuid.UUID, Evaluation] = {}
-    for partition in PARTITIONS:
-        for record in await read_since(settings.kafka, (EVALUATIONS, partition), 0):
-            item = decode_evaluation(record.value)
-            if item.device == DEVICE and item.standard != health.STANDARD:
-                assert item.id not in last or item.revision >= last[item.id].revision
-                last[item.id] = item
-    return last
 
 
 async def judged(settings: Settings, pool: Pool) -> None:
@@ -144,7 +131,7 @@ async def test_a_restart_in_the_middle_gives_the_evaluations_of_the_whole_log(
                 await judged(settings, pool)
     site = Site(site="r", kind=SiteKind.RESTAURANT, area="320602")
     whole = {said(item) for item in evaluate(log, {DEVICE: site}, [], load_packs([]))}
-    online = {said(item) for item in (await newest(settings)).values()}
+    online = {said(item) for item in (await newest(settings.kafka, {DEVICE})).values()}
     # The last window, and one whose grace has not passed, may still be open; every closed one says
     # what the whole log says.
     assert online <= whole
