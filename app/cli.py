@@ -6,6 +6,7 @@ import typer
 
 from app.commands import (
     asyncapi,
+    backtest,
     broker,
     calendar,
     clocks,
@@ -51,6 +52,7 @@ cli.command()(migrate.migrate)
 cli.command()(doctor.doctor)
 cli.command()(decode.decode)
 cli.command()(evaluate.evaluate)
+cli.command()(backtest.backtest)
 cli.command()(simulate.simulate)
 cli.command()(settings.settings)
 cli.command()(ledger.ledger)

@@ -8,7 +8,7 @@ import sys
 
 NAMES = ("engine", "stream", "hj212", "door", "writer", "ledger")
 """In the order in which they run. Not among them, because they take minutes: ``devices``, ``crowd``,
-``latency``."""
+``latency``, ``backtest``."""
 
 
 def main(words: list[str]) -> None:

@@ -4,6 +4,7 @@ The law of this file: a case moves only along ``TRANSITIONS``; whoever changes a
 asks ``check_transition`` first and writes the change as an event.
 """
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final
 
@@ -32,7 +33,7 @@ class Nuisance(StrEnum):
     DEVICE = "device"  # 监测设备异常: a fault of the monitor, no exceedance
 
 
-_NUISANCES: Final = {
+NUISANCES: Final[Mapping[str, Nuisance]] = {
     "oil_fume": Nuisance.FUME,
     "fume_pm": Nuisance.FUME,
     "nmhc": Nuisance.FUME,
@@ -43,6 +44,7 @@ _NUISANCES: Final = {
     "noise_max": Nuisance.NOISE,
     health.FACTOR: Nuisance.DEVICE,
 }
+"""Factor → the nuisance that its exceedance is."""
 
 
 def nuisance(factor: str) -> Nuisance:
@@ -51,7 +53,7 @@ def nuisance(factor: str) -> Nuisance:
     Raises:
         KeyError: the factor has no limit and so no nuisance.
     """
-    return _NUISANCES[factor]
+    return NUISANCES[factor]
 
 
 OPEN_STATES: Final = frozenset(

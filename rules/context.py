@@ -60,3 +60,23 @@ class ContextTable:
             if figure is not None:
                 return Found(area[:length], *figure)
         return None
+
+
+class SettledContext(ContextTable):
+    """All that will ever be known: what was looked up once is not looked up again.
+
+    Args:
+        values: as for ``put``, which must not be called any more.
+    """
+
+    def __init__(self, values: Iterable[ContextValue]) -> None:
+        super().__init__()
+        self.put(values)
+        self._found: Final[dict[tuple[str, str, int], Found | None]] = {}
+
+    def find(self, series: str, area: str, at_ms: int) -> Found | None:
+        """The figure of the hour that holds the instant, from the longest prefix of the area."""
+        question = series, area, at_ms
+        if question not in self._found:
+            self._found[question] = super().find(*question)
+        return self._found[question]

@@ -16,7 +16,7 @@ def show(rows: Sequence[msgspec.Struct]) -> None:
     if not rows:
         return
     if sys.stdout.isatty():
-        Console().print(_table(rows))
+        Console().print(table(rows))
         return
     for row in rows:
         print(
@@ -24,14 +24,15 @@ def show(rows: Sequence[msgspec.Struct]) -> None:
         )
 
 
-def _table(rows: Sequence[msgspec.Struct]) -> Table:
-    table = Table()
+def table(rows: Sequence[msgspec.Struct]) -> Table:
+    """Structs of one type, at least one, as a table."""
+    found = Table()
     for name in rows[0].__struct_fields__:
         number = isinstance(getattr(rows[0], name), int | float)
-        table.add_column(name, justify="right" if number else "left")
+        found.add_column(name, justify="right" if number else "left")
     for row in rows:
-        table.add_row(*map(_cell, msgspec.structs.astuple(row)))
-    return table
+        found.add_row(*map(_cell, msgspec.structs.astuple(row)))
+    return found
 
 
 def _cell(value: object) -> str:
