@@ -42,6 +42,9 @@ fuzz: $(STAMP) ## a million damaged frames and payloads, then some guided by cov
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'atheris>=2.3'
 	$(BIN)/python -m fuzz.guided
 
+judge: $(STAMP) ## two thousand invented records judged twice: by the rules, and by an independent judge
+	$(BIN)/python -m tests.judge_comparison $(JUDGE)
+
 format: $(STAMP) ## put the code into form
 	$(BIN)/ruff format $(PYTHON_DIRS)
 	$(BIN)/ruff check --fix $(PYTHON_DIRS)
@@ -52,4 +55,4 @@ lock: $(STAMP) ## write constraints.txt anew from what is installed
 clean: ## remove what the build made
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache dashboards/static/vendor
 
-.PHONY: help setup demo check test test-unit bench fuzz format lock clean
+.PHONY: help setup demo check test test-unit bench fuzz judge format lock clean

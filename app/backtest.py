@@ -23,6 +23,7 @@ from rules.context import SettledContext
 from rules.outcome import Outcome
 from rules.pack import allowances
 from rules.stored import stored_columns
+from runtime.calendar import load_calendar
 from runtime.context import context_between
 from runtime.database import Pool, transaction
 from runtime.readings import Series, stored_readings
@@ -91,12 +92,13 @@ async def run_backtest(pool: Pool, plan: Plan, progress: Progress = lambda _: No
     spans = list(days(plan.first, plan.last))
     async with transaction(pool) as connection:
         context = SettledContext(await context_between(connection, spans[0][0], spans[-1][1]))
+        calendar = await load_calendar(connection)
     result = Result(devices)
     groups = list(portions(list(devices.values()), len(plan.factors)))
     for done, group in enumerate(groups):
         places = {device.device: device.site for device in group}
         found = [Outcome(len(group), plan.rule.clear_after) for _ in plan.sets]
-        trial = Trial(plan.sets, plan.factors, places, context, found)
+        trial = Trial(plan.sets, plan.factors, places, context, found, calendar=calendar)
         points = {device.point_id: trial.numbers[device.device] for device in group}
         for number, span in enumerate(spans):
             result.readings += await _judge(pool, trial, plan.factors, points, span)

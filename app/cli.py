@@ -8,8 +8,10 @@ from app.commands import (
     asyncapi,
     backtest,
     broker,
+    calendar,
     clocks,
     conformance,
+    context,
     dashboards,
     decode,
     demo,
@@ -60,6 +62,8 @@ cli.command()(asyncapi.asyncapi)
 cli.command()(conformance.conformance)
 cli.add_typer(register.app, name="register")
 cli.add_typer(devices.app, name="devices")
+cli.add_typer(context.app, name="context")
+cli.add_typer(calendar.app, name="calendar")
 cli.add_typer(packs.app, name="packs")
 cli.add_typer(rejected.app, name="rejected")
 cli.add_typer(broker.app, name="broker")

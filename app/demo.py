@@ -29,7 +29,7 @@ from runtime.kafka import log_end
 from runtime.migrations import migrate
 from runtime.offsets import done_offsets
 from runtime.register import import_city
-from runtime.settings import Database, Kafka
+from runtime.settings import Database, Kafka, Rules
 from simulators.background import context_series
 from simulators.city import build_city
 from simulators.outline import outlines
@@ -157,7 +157,7 @@ async def fill_city(pool: Pool, since_ms: int) -> None:
     await import_city(pool, build_city(SEED), shapes)
     until_ms = int(time.time() * 1000) + 86_400_000
     level = scenario_named(SCENARIO).pm10_level
-    await store_context(pool, context_series(SEED, level, since_ms - 3_600_000, until_ms))
+    await store_context(pool, context_series(SEED, level, since_ms - 3_600_000, until_ms), Rules().lateness)
 
 
 async def _start_simulator(env: dict[str, str], logs: Path, replay: timedelta, tally: Path) -> Process:

@@ -46,6 +46,7 @@ def doors(env: Mapping[str, str]) -> tuple[str, ...]:
     """Where other commands and devices find a running stack, one line each."""
     return (
         f"YANCHEN_DATABASE__URL={env['YANCHEN_DATABASE__URL']}",
+        f"YANCHEN_KAFKA__BOOTSTRAP={env['YANCHEN_KAFKA__BOOTSTRAP']}",
         f"MQTT {env['YANCHEN_MQTT__HOST']}:{env['YANCHEN_MQTT__PORT']}",
         f"HJ 212 {env['YANCHEN_INGEST__HJ212_HOST']}:{env['YANCHEN_INGEST__HJ212_PORT']}",
     )

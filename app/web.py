@@ -13,6 +13,7 @@ from fastapi.templating import Jinja2Templates
 from starlette.middleware.sessions import SessionMiddleware
 
 from alerts.pages import create_router as create_cases_router
+from app.context_api import create_router as create_context_router
 from dashboards.wall import create_router as create_wall_router
 from domain.register import Role
 from rules.device_days import keep_rates
@@ -41,6 +42,7 @@ def create_app(pool: Pool, settings: Settings) -> FastAPI:
     )
     app.include_router(create_cases_router(pool, settings))
     app.include_router(create_wall_router(pool, settings, demo=settings.web.demo))
+    app.include_router(create_context_router(pool, settings))
     app.add_exception_handler(LoginNeeded, _ask_login)
     _add_login(app, pool)
     return app

@@ -3,7 +3,7 @@
 import math
 from datetime import UTC, datetime
 
-from domain.codec import decode_report, encode
+from domain.codec import decode_report, encode, split_device_reports
 from domain.errors import Rejected
 from domain.factors import FACTORS
 from domain.flags import FLAGS
@@ -16,7 +16,7 @@ from ingest.hj212.frame import Frame
 from ingest.hj212.framer import Framer
 from ingest.hj212.message import parse
 from ingest.hj212.session import Session
-from ingest.json_report import candidates
+from ingest.json_report import candidate
 
 NOW = datetime(2026, 1, 1, 4, 1, tzinfo=UTC)  # 12:01 in China
 _SITE = Site(site="s", kind=SiteKind.CONSTRUCTION, area="320602")
@@ -53,12 +53,19 @@ def check_frames(data: bytes) -> None:
 def check_json(data: bytes) -> None:
     """A JSON publication."""
     try:
-        found = [admit(one, inbound(data), REGISTER, Bounds()) for one in candidates(data, "YC-1")]
+        found = [_admit(text) for text in split_device_reports(data)]
     except Rejected as error:
         found = [Admitted(rejected=(inbound(data).refuse(error, "YC-1"),))]
     admitted = merge(found)
     assert admitted.reports or admitted.rejected, "neither readings nor a reason"
     _check_admitted(admitted)
+
+
+def _admit(text: bytes) -> Admitted:
+    try:
+        return admit(candidate(text, "YC-1"), inbound(text), REGISTER, Bounds())
+    except Rejected as error:
+        return Admitted(rejected=(inbound(text).refuse(error, "YC-1"),))
 
 
 def _check_admitted(admitted: Admitted) -> None:

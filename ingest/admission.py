@@ -48,7 +48,17 @@ class Inbound(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Candidate(msgspec.Struct, frozen=True, kw_only=True):
-    """A decoded report that has not been admitted yet; units are canonical."""
+    """A decoded report that has not been admitted yet; units are canonical.
+
+    Attributes:
+        device: its MN or name in the register.
+        at: when it was measured.
+        readings: factor → value; "not a number" where a text should be one and is none.
+        flags: factor → letter.
+        seq: the device's own number of the report.
+        raw: code → text as sent.
+        unreadable: factor → the text that is no number, for the sentence.
+    """
 
     device: str
     at: datetime
@@ -56,6 +66,7 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     flags: Mapping[str, str] = msgspec.field(default_factory=dict)
     seq: int | None = None
     raw: Mapping[str, str] = msgspec.field(default_factory=dict)
+    unreadable: Mapping[str, str] = msgspec.field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,8 +143,14 @@ def _check_time(candidate: Candidate, inbound: Inbound, bounds: Bounds) -> None:
         )
     if -ahead > bounds.max_age:
         raise Rejected(
-            Reason.TOO_OLD, f"measured at {iso(candidate.at)}, more than {bounds.max_age} before it came"
+            Reason.TOO_OLD,
+            f"measured at {iso(candidate.at)}, more than {bounds.max_age} before it came{_hint(candidate)}",
         )
+
+
+def _hint(candidate: Candidate) -> str:
+    """1970 is what seconds give where milliseconds are wanted, and a clock that was never set."""
+    return ": check its clock, and that epoch times are in milliseconds" if candidate.at.year == 1970 else ""
 
 
 def _refused_readings(candidate: Candidate) -> dict[str, Rejected]:
@@ -151,7 +168,10 @@ def _refused_readings(candidate: Candidate) -> dict[str, Rejected]:
             refused[name] = Rejected(
                 Reason.UNKNOWN_FLAG, f"{name} has flag {flag!r}; HJ 212 knows {''.join(FLAGS)}"
             )
-        elif not math.isfinite(value) or (flag == "N" and not factor.plausible(value)):
+        elif not math.isfinite(value):
+            text = candidate.unreadable.get(name, f"{value:g}")
+            refused[name] = Rejected(Reason.IMPLAUSIBLE, f"{name} is not a number: {text[:40]!r}")
+        elif flag == "N" and not factor.plausible(value):
             refused[name] = Rejected(
                 Reason.IMPLAUSIBLE,
                 f"{name} = {value:g} is outside {factor.low:g} to {factor.high:g} {factor.unit}".rstrip(),

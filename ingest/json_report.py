@@ -1,42 +1,40 @@
 """JSON reports over MQTT → candidates for admission (design §3)."""
 
+import math
 from datetime import datetime
 
-from domain.codec import decode_device_reports
+from domain.codec import decode_device_report
 from domain.errors import Reason, Rejected
 from domain.instant import from_ms
-from domain.report import DeviceReport
 from ingest.admission import Candidate
 
 
-def candidates(payload: bytes, device: str) -> list[Candidate]:
-    """The reports of one publication, in the device's order.
+def candidate(text: bytes, device: str) -> Candidate:
+    """One report of a publication, to be admitted.
+
+    A reading that is no number becomes "not a number", so that admission refuses it by name.
 
     Args:
-        payload: a JSON object or a list of them.
+        text: a JSON object.
         device: the device that the topic names.
 
     Raises:
-        Rejected: the payload is no report; nothing of it can be used.
+        Rejected: the text is no report; nothing of it can be used.
     """
-    reports = decode_device_reports(payload)
-    if not reports:
-        raise Rejected(Reason.EMPTY, "the list holds no report", device)
-    for report in reports:
-        if report.device is not None and report.device != device:
-            raise Rejected(
-                Reason.WRONG_DEVICE, f"the topic says {device!r}, the report says {report.device!r}", device
-            )
-    return [_candidate(report, device) for report in reports]
-
-
-def _candidate(report: DeviceReport, device: str) -> Candidate:
+    report, unreadable = decode_device_report(text)
+    if report.device is not None and report.device != device:
+        sentence = f"the topic says {device!r}, the report says {report.device!r}"
+        raise Rejected(Reason.WRONG_DEVICE, sentence, device)
+    readings = report.readings
+    if unreadable:
+        readings = readings | dict.fromkeys(unreadable, math.nan)
     return Candidate(
         device=device,
         at=_instant(report.at, device),
-        readings=report.readings,
+        readings=readings,
         flags=report.flags,
         seq=report.seq,
+        unreadable=unreadable,
     )
 
 

@@ -4,14 +4,16 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final
 
 import structlog
+from msgspec.structs import replace
 
+from domain.codec import split_device_reports
 from domain.errors import Reason, Rejected
 from domain.report import Source
 from domain.site import Device
 from domain.topics import Channel, parse_mqtt_topic
 from ingest.admission import Admitted, Bounds, Inbound, admit, merge
 from ingest.hj212.door import to_admitted
-from ingest.json_report import candidates
+from ingest.json_report import candidate
 from runtime.mqtt import Message, Subscriber
 
 log = structlog.get_logger()
@@ -72,10 +74,18 @@ def decode(message: Message, register: Mapping[str, Device], bounds: Bounds, max
             raise _too_large(message, max_payload)
         if channel is Channel.HJ212:
             return to_admitted(message.payload, inbound, register, bounds, device)
-        found = candidates(message.payload, device)
+        texts = split_device_reports(message.payload)
     except Rejected as error:
         return Admitted(rejected=(inbound.refuse(error, device),))
-    return merge(admit(candidate, inbound, register, bounds) for candidate in found)
+    return merge(_admit(replace(inbound, payload=text), device, register, bounds) for text in texts)
+
+
+def _admit(inbound: Inbound, device: str, register: Mapping[str, Device], bounds: Bounds) -> Admitted:
+    """One report; of a list the bad ones are refused by themselves, each with its own bytes."""
+    try:
+        return admit(candidate(inbound.payload, device), inbound, register, bounds)
+    except Rejected as error:
+        return Admitted(rejected=(inbound.refuse(error, device),))
 
 
 def _too_large(message: Message, max_payload: int) -> Rejected:

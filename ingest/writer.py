@@ -97,8 +97,11 @@ async def write(
     if topic == REJECTED:
         return await _write_letters(pool, work.batch if isinstance(work, Prepared) else work)
     prepared = work if isinstance(work, Prepared) else prepare(work, register.devices)
-    if prepared.stray and await register.refresh():
-        prepared = prepare(prepared.batch, register.devices)
+    if prepared.stray:
+        await register.refresh()
+        # Even if nothing changed just now: a batch prepared ahead may be older than the register.
+        if any(report.device in register.devices for _, report in prepared.stray):
+            prepared = prepare(prepared.batch, register.devices)
     try:
         return await _write_batch(pool, register.devices, prepared, marks)
     except UniqueViolation:

@@ -4,15 +4,17 @@ Nothing is judged here. Lanes cut windows and ``Judge`` says their verdicts, as 
 is whole and comes in order of time, so every window is judged once, when it is over.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple, Protocol
 
 import numpy as np
 
+from domain.calendar import CalendarEntry
 from domain.case import NUISANCES
 from domain.errors import ConfigError
 from domain.factors import FACTORS
 from domain.site import Site
+from rules.calendar import CalendarTable
 from rules.columns import Columns, Rows
 from rules.context import ContextTable
 from rules.judged import Judged
@@ -50,6 +52,7 @@ class Trial:
         sites: device → where it stands.
         context: the city's hours.
         found: told what each set finds, in order of time within a limit.
+        calendar: what is on.
 
     Attributes:
         numbers: device → its number.
@@ -63,15 +66,19 @@ class Trial:
         sites: Mapping[str, Site],
         context: ContextTable,
         found: Sequence[Taker],
+        *,
+        calendar: Iterable[CalendarEntry] = (),
     ) -> None:
-        places = Places(sites)
+        places, table = Places(sites), CalendarTable()
+        table.replace(calendar)
+        places.set_apart(table.sites)
         self.numbers: Final = {name: places.index[name] for name in sites}
         self.names: Final = places.index.names
         places.refresh()
         books = [Book(packs) for packs in sets]
         lanes = {key for book in books for key in book.lanes if key.factor in factors}
         self._lanes: Final = [Lane(key) for key in sorted(lanes)]
-        judges = [Judge(book, context, places) for book in books]
+        judges = [Judge(book, context, places, table) for book in books]
         self._benches: Final = {factor: _benches(factor, sets, judges, found) for factor in factors}
 
     def take(self, factor: str, readings: Columns) -> None:

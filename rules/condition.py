@@ -40,7 +40,7 @@ def condition(entry: LimitEntry) -> str | None:
 
 def _alike(entry: LimitEntry, other: LimitEntry, key: str) -> bool:
     """Whether both are the same limit for other sites."""
-    same = ("statistic", "window_minutes", "period", "hours", "allowed_per_day")
+    same = ("statistic", "window_minutes", "period", "hours", "during", "allowed_per_day")
     return bool(getattr(other, key)) and all(getattr(entry, k) == getattr(other, k) for k in same)
 
 

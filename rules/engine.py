@@ -17,12 +17,14 @@ from typing import Final
 import numpy as np
 
 from domain import health
+from domain.calendar import CalendarEntry
 from domain.context import ContextValue
 from domain.errors import ConfigError
 from domain.evaluation import Evaluation
 from domain.instant import from_ms, to_ms
 from domain.report import Report
 from domain.site import Site
+from rules.calendar import CalendarTable
 from rules.columns import Columns, Rows, columns
 from rules.context import ContextTable, Hour
 from rules.health import Health
@@ -93,7 +95,8 @@ class Engine:
         self._book: Final = Book(packs)
         self._context: Final = ContextTable()
         self._places: Final = Places(sites)
-        self._judge: Final = Judge(self._book, self._context, self._places)
+        self._calendar: Final = CalendarTable()
+        self._judge: Final = Judge(self._book, self._context, self._places, self._calendar)
         self.health: Final = (
             Health(health_pack, self._places, grace_ms=grace_ms, lateness_ms=lateness_ms)
             if health_pack
@@ -161,6 +164,18 @@ class Engine:
                 for hour in changed:
                     if hour.series in self._book.series[lane.key]:
                         self._reopen(lane, hour)
+            issued += self._settle(shard)
+        return issued
+
+    def update_calendar(self, entries: Iterable[CalendarEntry]) -> list[Evaluation]:
+        """Replace the calendar; windows that it changes are issued again while they are not final."""
+        changed = self._calendar.replace(entries)
+        self._places.set_apart(self._calendar.sites)
+        spans = [(entry, to_ms(start), to_ms(end)) for entry in changed for start, end in entry.spans()]
+        issued: list[Evaluation] = []
+        for shard in self._shards.values() if spans else ():
+            for lane in shard.lanes:
+                self._reopen_during(lane, spans)
             issued += self._settle(shard)
         return issued
 
@@ -235,6 +250,7 @@ class Engine:
                 name = self._places.index.names[device]
                 self.late[name] += 1
                 self._late_windows[name, lane.key.factor, from_ms(at)] = None
+            lane.overtaken(rows.device[late], start[late])
             rows = rows.pick(~late)
         if len(rows):
             lane.accept(rows)
@@ -246,6 +262,13 @@ class Engine:
                 for told in kept.told.values():
                     devices = told.findings["device"].astype(np.int64)
                     lane.reopen(start, devices[within[devices]])
+
+    def _reopen_during(self, lane: Lane, spans: Sequence[tuple[CalendarEntry, int, int]]) -> None:
+        for start in lane.kept:
+            for entry in {entry for entry, begins, ends in spans if begins <= start < ends}:
+                sites = ((device, self._places.site(device)) for device in lane.seen_at(start))
+                devices = [device for device, site in sites if site and entry.concerns(site)]
+                lane.reopen(start, np.array(devices, np.int64))
 
     def _move(self, shard: _Shard, watermark: int) -> list[Evaluation]:
         shard.watermark = watermark

@@ -9,6 +9,7 @@ from domain.instant import to_ms
 from domain.site import Site
 from rules.candidate import Candidate, candidates
 from rules.law import Law
+from rules.limit_entry import LimitEntry
 from rules.limits import minutes_of_day
 from rules.pack_form import Pack
 from rules.window import MINUTE_MS, local_day, minute_of_day, window_start
@@ -92,7 +93,7 @@ def _explained(candidate: Candidate, at_ms: int, day: date) -> Explained:
         statistic=entry.statistic,
         window_minutes=entry.window_minutes,
         allowed_per_day=entry.allowed_per_day,
-        why=against or _reason(pack),
+        why=against or _reason(pack, entry),
         clause=entry.clause,
         mark=entry.mark,
         duty=law.duty,
@@ -115,8 +116,10 @@ def _by_time_of_day(candidate: Candidate, at_ms: int) -> str:
     return f"not for windows that start at {minute // 60:02d}:{minute % 60:02d}, only for {told}"
 
 
-def _reason(pack: Pack) -> str:
+def _reason(pack: Pack, entry: LimitEntry) -> str:
     place = f"area {pack.area}" if pack.area else "the whole country"
+    if entry.during:
+        return f"holds in {place} while the calendar has {entry.during}, in force {pack.days}"
     if pack.beside:
         return f"holds beside others in {place}, in force {pack.days}"
     return f"the narrowest that holds: {place}, in force {pack.days}"

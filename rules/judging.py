@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from domain.site import Site
+from rules.calendar import CalendarTable, holds, notes
 from rules.columns import Rows
 from rules.context import ContextTable
 from rules.judged import FINDING, NO_FIGURE, VERDICTS, Findings, Judged, Notes, together
@@ -42,11 +43,13 @@ class Judge:
         book: the limits.
         context: the city's hours.
         places: where devices stand.
+        calendar: what is on.
     """
 
-    def __init__(self, book: Book, context: ContextTable, places: Places) -> None:
+    def __init__(self, book: Book, context: ContextTable, places: Places, calendar: CalendarTable) -> None:
         self._book: Final = book
         self._context: Final = context
+        self._calendar: Final = calendar
         self._places: Final = places
 
     def evaluate(self, lane: LaneKey, pairs: Pairs, rows: Rows) -> Iterator[Judged]:
@@ -61,9 +64,11 @@ class Judge:
         for _, same_window in groupby(alikes, lambda alike: alike.span.start_ms):
             parts: dict[Limit, list[Judged]] = {}
             for alike in same_window:
+                on = self._calendar.at(alike.place, alike.span.start_ms)
                 for limit in self._book.holding(alike.place, alike.span.day).get(lane, ()):
-                    if limit.minutes is None or alike.span.minute in limit.minutes:
-                        parts.setdefault(limit, []).append(self._one_limit(limit, alike))
+                    if (limit.minutes is None or alike.span.minute in limit.minutes) and holds(limit, on):
+                        judged = _noted(self._one_limit(limit, alike), notes(limit, on))
+                        parts.setdefault(limit, []).append(judged)
             yield from map(together, parts.values())
 
     def _alike(self, lane: LaneKey, pairs: Pairs, groups: Groups) -> Iterator[_Alike]:
@@ -109,6 +114,15 @@ class Judge:
             if adjustments:
                 notes[int(alike.device[place])] = adjustments
         return notes
+
+
+def _noted(judged: Judged, said: Notes) -> Judged:
+    """What the calendar says is the same for all of them."""
+    if said:
+        judged.notes.update(
+            {device: judged.notes.get(device, ()) + said for device in judged.findings["device"].tolist()}
+        )
+    return judged
 
 
 def _plain(findings: Findings, limit: Limit, alike: _Alike, n_expected: int) -> npt.NDArray[np.bool_]:

@@ -62,6 +62,7 @@ class Lane:
         self._dirty: list[Pairs] = []
         self._first = np.empty(0, np.int64)
         self._last = np.empty(0, np.int64)
+        self._remembered = np.empty(0, np.bool_)
 
     @property
     def last_start(self) -> int:
@@ -85,11 +86,27 @@ class Lane:
         """Mark windows of these devices dirty: something but their readings has changed."""
         self._dirty.append(Pairs(devices, np.full(len(devices), start_ms, np.int64)))
 
+    def overtaken(self, device: npt.NDArray[np.int32], start: Int64s) -> None:
+        """Released windows whose readings came too late are due without them, and the gaps beside them.
+
+        Of a device that was judged before this engine's life only those after its last window: nobody
+        here can tell what was said of earlier ones.
+        """
+        self._grow(int(device.max(initial=-1)) + 1)
+        due = ~self._remembered[device] | (start > self._last[device])
+        self._extend(device[due], start[due])
+
+    def seen_at(self, start_ms: int) -> list[int]:
+        """Devices that are judged in a window."""
+        seen: list[int] = np.flatnonzero((self._first <= start_ms) & (start_ms <= self._last)).tolist()
+        return seen
+
     def remember(self, device: int, start_ms: int) -> None:
         """A device is known to have had a window there, from before this engine's life."""
         self._grow(device + 1)
         self._first[device] = min(self._first[device], start_ms)
         self._last[device] = max(self._last[device], start_ms)
+        self._remembered[device] = True
 
     def take_dirty(self) -> tuple[Pairs, Rows]:
         """Closed windows to judge again, with their readings; none are dirty afterwards."""
@@ -171,6 +188,7 @@ class Lane:
         if more > 0:
             self._first = np.concatenate([self._first, np.full(more, _NEVER)])
             self._last = np.concatenate([self._last, np.full(more, -_NEVER)])
+            self._remembered = np.concatenate([self._remembered, np.zeros(more, np.bool_)])
 
 
 def _expand(device: npt.NDArray[np.int64], first: Int64s, last: Int64s, length: int) -> Pairs:

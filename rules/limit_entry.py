@@ -60,6 +60,7 @@ class LimitEntry(InForce):
     valid_share: Annotated[float, Field(gt=0, le=1)] = 0.75
     period: Literal["day", "night"] | None = None
     hours: tuple[Hours, ...] = ()
+    during: Literal["exam", "festival"] | None = None
     sizes: tuple[Size, ...] = ()
     phases: tuple[str, ...] = ()
     noise_classes: tuple[NoiseClass, ...] = ()

@@ -39,6 +39,7 @@ class Limit:
         share: smallest valid share of the expected samples.
         clause: where the standard says so.
         minutes: minutes of the local day at which a window may start; none is all.
+        during: kind of calendar entry that must be on; none is always.
         allowed_per_day: exceedances a day that the standard allows (counted with episodes).
         adjustment: what is done to the statistic before it is compared.
     """
@@ -52,6 +53,7 @@ class Limit:
     share: Fraction
     clause: str
     minutes: frozenset[int] | None
+    during: str | None
     allowed_per_day: int
     adjustment: AqiDeduction | CityDifference | None
 
@@ -110,6 +112,7 @@ def _limit(pack: Pack, entry: LimitEntry) -> Limit:
         share=Fraction(str(entry.valid_share)),
         clause=entry.clause,
         minutes=minutes_of_day(pack, entry),
+        during=entry.during,
         allowed_per_day=entry.allowed_per_day,
         adjustment=entry.adjustment,
     )

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Final
 
+from domain.calendar import CalendarEntry
 from domain.context import ContextValue
 from domain.evaluation import Evaluation
 from domain.report import Report
@@ -43,12 +44,15 @@ def evaluate(
     sites: Mapping[str, Site],
     context: Sequence[ContextValue],
     packs: Sequence[Pack],
+    calendar: Iterable[CalendarEntry] = (),
 ) -> list[Evaluation]:
     """Judge a record: the same final evaluations as the service gives, without a server.
 
     Reports of devices without a site are passed over; ``Engine.unknown_devices`` tells which.
     """
-    return judge_all(patient_engine(sites, packs), reports, context)
+    engine = patient_engine(sites, packs)
+    engine.update_calendar(calendar)
+    return judge_all(engine, reports, context)
 
 
 def _order(evaluation: Evaluation) -> tuple[str, float, str, str]:

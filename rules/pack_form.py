@@ -62,6 +62,16 @@ class Pack(InForce):
                 )
         return self
 
+    @model_validator(mode="after")
+    def _what_comes_and_goes_replaces_nothing(self) -> Self:
+        passing = [limit.id for limit in self.limit if limit.during]
+        if passing and not self.beside:
+            raise ValueError(
+                f"limit {passing[0]!r} holds only during hours of the calendar and would replace those "
+                "of other times; put it into a pack of its own with beside = true"
+            )
+        return self
+
     @property
     def file(self) -> str:
         """The file that it was read from, for messages."""

@@ -10,7 +10,7 @@ from domain.site import Site
 from rules.candidate import Profile, profile
 from rules.columns import DeviceIndex
 
-_Profile = tuple[Profile, int]
+_Profile = tuple[Profile, int, str]
 
 
 class Places:
@@ -31,6 +31,7 @@ class Places:
         self.of: npt.NDArray[np.int64] = np.empty(0, np.int64)
         self._numbers: Final[dict[_Profile, int]] = {}
         self._sites = dict(sites)
+        self._apart: frozenset[str] = frozenset()
 
     @property
     def unknown(self) -> frozenset[str]:
@@ -49,6 +50,17 @@ class Places:
         self.of = self.of[:0]
         self.refresh()
 
+    def set_apart(self, sites: frozenset[str]) -> None:
+        """Judge the devices of each of these sites by themselves."""
+        if sites != self._apart:
+            self._apart = sites
+            self.of = self.of[:0]
+            self.refresh()
+
+    def site(self, device: int) -> Site | None:
+        """Where a device stands, if it has a site."""
+        return self._sites.get(self.index.names[device])
+
     def refresh(self) -> None:
         """Place devices that the index has met since the last time."""
         new = [self._profile(name) for name in self.index.names[len(self.of) :]]
@@ -59,7 +71,8 @@ class Places:
         site = self._sites.get(device)
         if site is None:
             return -1
-        key = (profile(site), site.interval_s)
+        apart = site.site if site.site in self._apart else ""
+        key = (profile(site), site.interval_s, apart)
         number = self._numbers.get(key)
         if number is None:
             number = self._numbers[key] = len(self.profiles)

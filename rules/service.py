@@ -5,6 +5,7 @@ window that could still change is replayed whole, and what was published about i
 nothing is published of the replay, and revisions go on from where they were.
 """
 
+import asyncio
 import gc
 import time
 from collections import Counter
@@ -20,13 +21,16 @@ from domain.evaluation import Evaluation
 from domain.instant import from_ms
 from domain.site import Site
 from domain.topics import EVALUATIONS, READINGS
-from rules.engine import Engine
+from rules.corrector import Corrector
+from rules.engine import Engine, Late
 from rules.health_pack import load_health
 from rules.pack import load_packs
 from rules.recall import last_heard, last_judged, last_told
 from rules.window import MINUTE_MS
+from runtime.calendar import load_calendar
 from runtime.context import context_since
-from runtime.database import Pool, open_pool
+from runtime.corrections import ask_for_late
+from runtime.database import Pool, open_pool, transaction
 from runtime.kafka import Batch, Place, Producer, Stream, open_producer, open_stream, read_since
 from runtime.metrics import EVALUATIONS as EVALUATIONS_COUNT
 from runtime.metrics import EVENT_LAG
@@ -51,7 +55,7 @@ async def run_rules(settings: Settings) -> None:
 
     Raises:
         ConfigError: a pack is wrong.
-        Unavailable: a neighbour is away; judging begins again from the log.
+        Unavailable: a neighbour is away (inside an exception group); judging begins again from the log.
     """
     async with open_pool(settings.database) as pool, open_producer(settings.kafka) as producer:
         register = Register(pool)
@@ -61,7 +65,9 @@ async def run_rules(settings: Settings) -> None:
         async with open_stream(settings.kafka, [READINGS], "yanchen-rules", bench.start_at) as stream:
             log.info("rules_started", devices=len(register.devices))
             with calm_collector():
-                await bench.run(stream)
+                async with asyncio.TaskGroup() as tasks:
+                    tasks.create_task(bench.run(stream), name="judging")
+                    tasks.create_task(bench.corrector.run(), name="corrections")
 
 
 @contextmanager
@@ -90,6 +96,9 @@ class Bench:
         pool: register, context, watermarks.
         producer: takes the evaluations.
         register: who stands where.
+
+    Attributes:
+        corrector: judges again what was final; runs beside the bench.
     """
 
     def __init__(self, settings: Settings, pool: Pool, producer: Producer, register: Register) -> None:
@@ -112,6 +121,9 @@ class Bench:
             lateness_ms=self._lateness_ms,
             health_pack=self._health,
         )
+        self.corrector: Final = Corrector(settings, pool, producer, register, self._packs)
+        self._late: list[Late] = []
+        self._saved: dict[int, int] = {}
         self._retire()
         self._resume: dict[int, int] = {}
         self._next: dict[int, int] = {}
@@ -128,6 +140,7 @@ class Bench:
             self._engine.forget(partition)
             self._resume[partition], watermark = saved.get(partition, (0, None))
             if watermark is not None:
+                self._saved[partition] = watermark
                 starts[place] = await self._rewind(stream, place, watermark)
             elif self._resume[partition]:
                 starts[place] = self._resume[partition]
@@ -164,12 +177,16 @@ class Bench:
     async def _turn(self, stream: Stream) -> None:
         batch = (await stream.take(_TAKE_MS, _MOST)).get(READINGS, {})
         issued = self._judge(batch)
+        for _, partition in stream.assigned():
+            issued += self._caught_up(partition)
         if not self._replaying(stream) and time.monotonic() - self._heard_at > _NEIGHBOURS_EVERY_S:
             issued += await self.hear_neighbours()
             issued += self._pass_time(stream, batch)
         await self._publish(issued)
-        if batch:
-            await self._keep_place(stream, batch)
+        await ask_for_late(self._pool, self._late)
+        self._late.clear()
+        if batch or issued:
+            await self._keep_place(stream)
 
     def _replaying(self, stream: Stream) -> bool:
         """Whether some window may still lack readings that it had before: no verdict but from the log."""
@@ -180,20 +197,33 @@ class Bench:
         for partition, records in sorted(batch.items()):
             known = [record for record in records if record.offset < self._resume[partition]]
             fresh = records[len(known) :]
-            self._engine.push([decode_report(record.value) for record in known], partition)
-            issued += self._engine.push([decode_report(record.value) for record in fresh], partition)
+            if known:
+                self._engine.push([decode_report(record.value) for record in known], partition)
+                self._engine.take_late()  # on the list since then
             self._next[partition] = records[-1].offset + 1
+            issued += self._caught_up(partition)
+            issued += self._engine.push([decode_report(record.value) for record in fresh], partition)
+            self._late += self._engine.take_late()
             self._moved_at[partition] = time.monotonic()
         return issued
 
+    def _caught_up(self, partition: int) -> list[Evaluation]:
+        """Once replayed, a partition stands where the clock had moved it: what is late stays late."""
+        if self._next[partition] < self._resume[partition] or partition not in self._saved:
+            return []
+        return self._engine.advance(partition, self._saved.pop(partition))
+
     async def hear_neighbours(self) -> list[Evaluation]:
-        """Take in what changed in the register and in the context series."""
+        """Take in what changed in the register, the context series and the calendar."""
         self._heard_at = time.monotonic()
         if await self._register.refresh():
             self._engine.update_sites(_sites(self._register))
             self._retire()
         values, self._context_heard = await context_since(self._pool, self._context_heard)
-        return self._engine.context(values) if values else []
+        async with transaction(self._pool) as connection:
+            calendar = await load_calendar(connection)
+        issued = self._engine.context(values) if values else []
+        return issued + self._engine.update_calendar(calendar)
 
     def _retire(self) -> None:
         """A device that is disabled may be silent."""
@@ -217,10 +247,10 @@ class Bench:
         for verdict, count in Counter(item.verdict for item in issued).items():
             EVALUATIONS_COUNT.labels(verdict).inc(count)
 
-    async def _keep_place(self, stream: Stream, batch: Batch) -> None:
+    async def _keep_place(self, stream: Stream) -> None:
         reached = {
             partition: (self._next[partition], self._engine.watermark(partition))
-            for partition in batch
+            for _, partition in stream.assigned()
             if self._next[partition] >= self._resume[partition]
         }
         await save_watermarks(self._pool, CONSUMER, READINGS, reached)

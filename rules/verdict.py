@@ -69,14 +69,17 @@ def _compare(limit: Limit, micro: int, *adjustments: dict[str, Any]) -> Finding:
 
 
 def _with_aqi(limit: Limit, rule: AqiDeduction, micro: int, setting: Setting) -> Finding:
-    """TSP less 200 while 200 ≤ AQI ≤ 300 and PM is a primary pollutant (DB32/4437-2022)."""
+    """TSP less 200 while 200 ≤ AQI ≤ 300 and PM is a primary pollutant (DB32/4437-2022).
+
+    Above 300 people judge, whatever is primary: what the standard says there could not be read.
+    """
     found = setting.context.find(rule.series, setting.area, setting.start_ms)
-    if found is not None:
+    if found is not None and found.value <= rule.aqi_to:
         matches = _is_primary(rule, found)
-        if matches and rule.aqi_from <= found.value <= rule.aqi_to:
-            return _deducted(limit, rule, micro, found, setting)
         if found.value < rule.aqi_from or matches is False:
             return _compare(limit, micro)
+        if matches:
+            return _deducted(limit, rule, micro, found, setting)
     if micro <= limit.micro:  # a deduction could only lower it
         return _compare(limit, micro)
     return _undecided(limit, rule, micro, found, setting)

@@ -6,6 +6,7 @@ from typing import TypeAlias
 
 import psycopg
 from psycopg import AsyncConnection, errors
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
@@ -34,12 +35,22 @@ async def open_pool(settings: DatabaseSettings) -> AsyncIterator[Pool]:
         check=AsyncConnectionPool.check_connection,
         open=False,
     )
-    with translated():
-        await pool.open(wait=True, timeout=30)
+    try:
+        with translated():
+            await pool.open(wait=True, timeout=30)
+    except Unavailable as error:
+        raise Unavailable(f"{error}; YANCHEN_DATABASE__URL names {_place(settings.url)}") from error
     try:
         yield pool
     finally:
         await pool.close()
+
+
+def _place(url: str) -> str:
+    """Host, port and database of a connection URL, without its password."""
+    given = conninfo_to_dict(url)
+    named = {name: given[name] for name in ("host", "port", "dbname") if name in given}
+    return make_conninfo("", **named) or "no server"
 
 
 class translated:  # noqa: N801 - reads as a word in a with statement

@@ -352,7 +352,8 @@ async def _started(client: AIOKafkaConsumer | AIOKafkaProducer, settings: KafkaS
     except (KafkaError, OSError) as error:
         with suppress(KafkaError):
             await client.stop()
-        raise Unavailable(f"Kafka at {settings.bootstrap} does not answer: {error!r}") from error
+        sentence = f"Kafka at {settings.bootstrap} (YANCHEN_KAFKA__BOOTSTRAP) does not answer: {error!r}"
+        raise Unavailable(sentence) from error
 
 
 async def create_topics(settings: KafkaSettings) -> None:

@@ -10,6 +10,7 @@ HJ212_FRAMES: Final = Counter("yanchen_hj212_frames_total", "HJ 212 frames over 
 REPORTS_STORED: Final = Counter("yanchen_reports_stored_total", "Reports stored in the database")
 REPORTS_DUPLICATE: Final = Counter("yanchen_reports_duplicate_total", "Reports that came again")
 EVALUATIONS: Final = Counter("yanchen_evaluations_total", "Evaluations published", ["verdict"])
+CORRECTIONS: Final = Counter("yanchen_corrections_total", "Final verdicts replaced", ["before", "verdict"])
 NOTICES: Final = Counter("yanchen_notices_total", "Delivery attempts of notices", ["channel", "outcome"])
 EVENT_LAG: Final = Gauge("yanchen_event_lag_seconds", "Age of the newest measuring time handled", ["service"])
 LEDGER: Final = Gauge(

@@ -70,7 +70,12 @@ def _one_of(words: dict[str, Any]) -> Callable[[str], Any]:
     return read
 
 
-def _number(text: str) -> float:
+def read_number(text: str) -> float:
+    """A finite number.
+
+    Raises:
+        Unreadable: it is none.
+    """
     try:
         value = float(text)
     except ValueError:
@@ -81,7 +86,7 @@ def _number(text: str) -> float:
 
 
 def _whole(text: str) -> int:
-    value = _number(text)
+    value = read_number(text)
     if not value.is_integer():
         raise Unreadable(f"{text!r} is no whole number", "give a whole number such as 60")
     return int(value)
@@ -95,7 +100,7 @@ def _names(text: str) -> tuple[str, ...]:
 class Table:
     """The columns of one kind of sheet; the first is the id."""
 
-    item: type[Place] | type[Monitor] | type[Squad]
+    item: Callable[..., Any]
     columns: tuple[Column, ...]
 
     def column_of(self, heading: str) -> Column | None:
@@ -115,11 +120,11 @@ SITES: Final = Table(
         Column("kind", ("类型", "场所类型", "site kind", "type"), _one_of(_KINDS), required=True),
         Column("area", ("行政区划代码", "区划代码", "area code"), required=True),
         Column("grid_code", ("网格编码", "网格", "网格代码", "grid"), required=True),
-        Column("lon", ("经度", "longitude", "lng"), _number, required=True),
-        Column("lat", ("纬度", "latitude"), _number, required=True),
+        Column("lon", ("经度", "longitude", "lng"), read_number, required=True),
+        Column("lat", ("纬度", "latitude"), read_number, required=True),
         Column("address", ("地址", "详细地址")),
         Column("sensitive", ("噪声敏感", "敏感", "敏感区域", "噪声敏感建筑物"), _one_of(_YES_NO)),
-        Column("stoves", ("基准灶头数", "灶头数", "base stoves"), _number),
+        Column("stoves", ("基准灶头数", "灶头数", "base stoves"), read_number),
         Column("phase", ("施工阶段", "construction phase")),
         Column("noise_class", ("声环境功能区", "功能区类别", "noise class"), _one_of(_NOISE_CLASSES)),
     ),

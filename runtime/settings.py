@@ -99,6 +99,7 @@ class Web(_Group):
     public_url: str = Field("", description="how squads reach the pages; in notices")
     secret: str = Field("", description="signs the login cookies; made anew at each start if empty")
     wall_token: str = Field("", description="opens the wall without a login; empty is never")
+    context_token: str = Field("", description="opens POST /api/context; empty is never")
     demo: bool = Field(False, description="marks every page as showing invented data")
 
 

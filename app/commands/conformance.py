@@ -58,7 +58,8 @@ def conformance(
         print(line)
     for line in text(cards, lang.value):
         print(line, file=sys.stderr)
-    raise typer.Exit(1 if not cards or any(card.failed for card in cards) else 0)
+    good = bool(cards) and all(card.heard and not card.failed for card in cards)
+    raise typer.Exit(0 if good else 1)
 
 
 async def _examine(
@@ -75,7 +76,10 @@ async def _examine(
     if not devices:
         raise ConfigError("say whose frames: --device MN")
     if "://" in target:
-        return await examine_publications(broker_settings(target), devices, span, expected)
+        broker = broker_settings(target)
+        told = f"{broker.host}:{broker.port}, {', '.join(devices)}"
+        print(f"reading along on {told} for {span}", file=sys.stderr)
+        return await examine_publications(broker, devices, span, expected)
     host, port = _address(target)
     return [await examine_platform(host, port, devices[0], expected.password or "123456")]
 

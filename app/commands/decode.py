@@ -1,7 +1,7 @@
 """``yanchen decode``: what frames or JSON reports say, one JSON line each."""
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from enum import StrEnum
 from pathlib import Path
@@ -10,7 +10,7 @@ from typing import Annotated, Any, BinaryIO, Final, NoReturn
 import msgspec
 import typer
 
-from domain.codec import decode_device_reports
+from domain.codec import decode_device_report, split_device_reports
 from domain.errors import ConfigError, Reason, Rejected
 from domain.instant import from_ms, iso
 from ingest.hj212.decode import Decoded, decode_frame
@@ -80,15 +80,29 @@ def decode_reports(lines: Iterable[bytes]) -> Iterator[Line]:
         if not line.strip():
             continue
         try:
-            for report in decode_device_reports(line):
-                at = from_ms(report.at) if isinstance(report.at, int) else report.at
-                told = {"device": report.device, "at": iso(at), "seq": report.seq}
-                yield {"ok": True, **told, "readings": report.readings, "flags": report.flags}
+            texts = split_device_reports(line)
         except Rejected as error:
             yield _refusal(error.reason, error.detail, line.rstrip(b"\r\n"))
-        except (OverflowError, ValueError) as error:
-            detail = f"the time is no instant: {error}"
-            yield _refusal(Reason.INVALID_REPORT, detail, line.rstrip(b"\r\n"))
+            continue
+        yield from map(_report_line, texts)
+
+
+def _report_line(text: bytes) -> Line:
+    try:
+        report, strange = decode_device_report(text)
+        at = from_ms(report.at) if isinstance(report.at, int) else report.at
+        told = {"device": report.device, "at": iso(at), "seq": report.seq}
+        line = {"ok": True, **told, "readings": report.readings, "flags": report.flags}
+        return line | _unreadable(strange)
+    except Rejected as error:
+        return _refusal(error.reason, error.detail, text)
+    except (OverflowError, ValueError) as error:
+        return _refusal(Reason.INVALID_REPORT, f"the time is no instant: {error}", text)
+
+
+def _unreadable(texts: Mapping[str, str]) -> Line:
+    """Readings that are lost because their text is no number, where there are any."""
+    return {"unreadable": texts} if texts else {}
 
 
 def _wrapped(line: bytes) -> bytes | None:
@@ -128,7 +142,7 @@ def _told(decoded: Decoded) -> Line:
         "readings": decoded.readings,
         "raw": decoded.raw,
         "flags": decoded.flags,
-    }
+    } | _unreadable(decoded.unreadable)
 
 
 def _refusal(reason: Reason, detail: str, frame: bytes) -> Line:

@@ -72,7 +72,8 @@ def add(  # noqa: PLR0917 - a command's options
 
     async def work(pool: Pool, settings: Settings) -> None:
         if any(line["device"] == device for line in await list_devices(pool)):
-            raise typer.BadParameter(f"{device!r} is in the register already; change it with devices import")
+            sentence = f"{device!r} is in the register already; devices import changes it"
+            raise typer.BadParameter(f"{sentence}, devices rotate {device} gives it a new MQTT password")
         finish(await add_entry(pool, settings, Entry(device, monitor)), nothing=True)
         passwords = await issue_passwords(pool, [device])
         given = {"mqtt_password": passwords[device]} if device in passwords else {}

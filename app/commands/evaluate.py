@@ -15,6 +15,7 @@ from rich.progress import wrap_file
 
 from app.sites_file import read_sites
 from domain import codec
+from domain.calendar import CalendarEntry
 from domain.context import ContextValue
 from domain.errors import ConfigError, Reason, Rejected
 from domain.evaluation import Evaluation
@@ -25,6 +26,7 @@ from domain.site import Site
 from rules.context import usable
 from rules.offline import judge_all, patient_engine
 from rules.pack import load_packs
+from runtime.calendar_file import read_calendar
 
 _EARLIEST_MS: Final = 946_684_800_000  # the year 2000
 _LATEST_MS: Final = 4_102_444_800_000  # the year 2100
@@ -66,6 +68,9 @@ def evaluate(
     context: Annotated[
         str | None, typer.Option("--context", help="JSON lines of the city's hours: city.pm10, city.aqi.")
     ] = None,
+    calendar: Annotated[
+        str | None, typer.Option("--calendar", help="Sheet of exams, permits, festivals (docs/context.md).")
+    ] = None,
     packs: Annotated[
         list[str] | None,
         typer.Option(
@@ -80,7 +85,7 @@ def evaluate(
     """
     complaints = Complaints()
     try:
-        evaluations = _judge(reports, site, context, packs or [], complaints)
+        evaluations = _judge(reports, site, (context, calendar), packs or [], complaints)
     except ConfigError as error:
         print(f"error: {error}", file=sys.stderr)
         raise typer.Exit(2) from error
@@ -92,8 +97,13 @@ def evaluate(
 
 
 def _judge(
-    reports: str, site: str | None, context: str | None, packs: list[str], complaints: Complaints
+    reports: str,
+    site: str | None,
+    beside: tuple[str | None, str | None],
+    packs: list[str],
+    complaints: Complaints,
 ) -> list[Evaluation]:
+    context, calendar = beside
     if site is None:
         raise ConfigError("no sites: give --site FILE, one JSON object of device → kind and area")
     loaded = load_packs(packs)
@@ -101,6 +111,7 @@ def _judge(
     needed = {entry.adjustment.series for pack in loaded for entry in pack.limit if entry.adjustment}
     hours = list(_read_context(Path(context), needed, complaints)) if context else []
     engine = patient_engine(places, loaded)
+    engine.update_calendar(_read_calendar(Path(calendar), places, complaints) if calendar else [])
     with _opened(reports) as lines:
         evaluations = judge_all(engine, _read_reports(lines, reports, places, complaints), hours)
     for name, count in sorted(engine.implausible.items()):
@@ -161,6 +172,14 @@ def _read_context(path: Path, needed: AbstractSet[str], complaints: Complaints) 
             complaints.problem(
                 f"{path}:{number}: {value.series} = {value.value:g} is no figure; counted as missing"
             )
+
+
+def _read_calendar(path: Path, places: dict[str, Site], complaints: Complaints) -> list[CalendarEntry]:
+    """Entries of the calendar; one complaint per fault of the others."""
+    read = read_calendar(_bytes(path), str(path), {place.site for place in places.values()})
+    for fault in read.faults:
+        complaints.problem(f"{path}: {fault}")
+    return read.entries
 
 
 def _bytes(path: Path) -> bytes:

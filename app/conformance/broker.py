@@ -13,7 +13,7 @@ from app.conformance.expected import Expected
 from app.conformance.frames import ITEMS as FRAME_ITEMS
 from app.conformance.frames import check_frame, check_refused
 from app.conformance.values import check_clock, check_interval, check_values
-from domain.codec import decode_device_reports
+from domain.codec import decode_device_report, split_device_reports
 from domain.errors import ConfigError, Rejected
 from domain.factors import FACTORS
 from domain.flags import FLAGS
@@ -86,13 +86,22 @@ class Reader:
 
     def _read_reports(self, message: Message) -> None:
         try:
-            reports = decode_device_reports(message.payload)
+            texts = split_device_reports(message.payload)
         except Rejected as error:
             self.card.note("json", Verdict.FAIL, f"{error.detail}: {message.payload[:80]!r}")
             return
-        self.card.check("json", reports, "an empty list")
-        for report in reports:
-            self._read_report(report, message.received_at, backlog=len(reports) > 1)
+        for text in texts:
+            self._read_text(text, message.received_at, backlog=len(texts) > 1)
+
+    def _read_text(self, text: bytes, now: datetime, *, backlog: bool) -> None:
+        try:
+            report, strange = decode_device_report(text)
+        except Rejected as error:
+            self.card.note("json", Verdict.FAIL, f"{error.detail}: {text[:80]!r}")
+            return
+        told = ", ".join(f"{name} = {shown}" for name, shown in strange.items())
+        self.card.check("json", not strange, f"not numbers: {told}")
+        self._read_report(report, now, backlog=backlog)
 
     def _read_report(self, report: DeviceReport, now: datetime, *, backlog: bool) -> None:
         card = self.card

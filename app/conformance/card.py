@@ -64,6 +64,11 @@ class Card:
         return list(self._found.values())
 
     @property
+    def heard(self) -> bool:
+        """Whether anything came that shows an item."""
+        return any(found.verdict is not Verdict.NOT_SEEN for found in self._found.values())
+
+    @property
     def failed(self) -> bool:
         """Whether an item failed."""
         return any(found.verdict is Verdict.FAIL for found in self._found.values())

@@ -32,21 +32,20 @@ def json_lines(cards: Iterable[Card], lang: Lang) -> Iterator[str]:
 def text(cards: Iterable[Card], lang: Lang) -> Iterator[str]:
     """Lines to read: every item, and under what is wrong the remedy and the clause."""
     texts = _TEXTS[lang]
-    heard = False
-    for card in cards:
-        heard = True
+    told = list(cards)
+    if not told:
+        yield texts["nothing"]
+    for card in told:
         findings = card.findings()
         counts = {verdict: sum(found.verdict is verdict for found in findings) for verdict in Verdict}
         totals = ", ".join(f"{texts[verdict]} {count}" for verdict, count in counts.items() if count)
-        yield f"{card.subject}: {totals}"
+        yield f"{card.subject}: {totals if card.heard else texts['nothing']}"
         for found in findings:
             times = f" ×{found.times}" if found.times > 1 else ""
             seen = f": {found.seen}{times}" if found.seen else ""
             yield f"  {_MARKS[found.verdict]} {texts[found.item]}{seen}"
             if _wants_remedy(found.verdict):
                 yield f"      → {texts[f'{found.item}.remedy']} [{texts[f'{found.item}.clause']}]"
-    if not heard:
-        yield texts["nothing"]
 
 
 def _wants_remedy(verdict: Verdict) -> bool:

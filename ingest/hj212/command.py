@@ -81,7 +81,7 @@ class Addressee(msgspec.Struct, frozen=True):
     """A device as it names itself, which is how it wants to be spoken to.
 
     Attributes:
-        device: MN.
+        device: MN, its bytes as characters (latin-1).
         system: ST 系统编码.
         password: PW.
         version: the version bits of its Flag.
@@ -96,7 +96,7 @@ class Addressee(msgspec.Struct, frozen=True):
     def of(cls, message: Message) -> "Addressee":
         """Who sent the message."""
         fields = message.fields
-        return cls(message.device, fields.get("ST", ""), fields.get("PW", ""), message.flag & ~3)
+        return cls(fields.get("MN", ""), fields.get("ST", ""), fields.get("PW", ""), message.flag & ~3)
 
     def frame(self, request: Request, qn: str) -> bytes:
         """The request as bytes, asking for an answer (bit A)."""

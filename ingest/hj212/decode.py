@@ -30,7 +30,8 @@ _NORMAL: Final = frozenset({"N", "n", ""})
 _LONGEST_NUMBER: Final = 64
 _TIME: Final = re.compile(r"\d{14}(?:\d\d\d?)?", re.ASCII)
 _EARLIEST: Final = "1970"
-_PUNCTUATION: Final = str.maketrans("", "", " -/:.T")
+_SPELT: Final = re.compile(r"[ /:.T-]*".join([r"(\d{4})", *[r"(\d\d)"] * 5, r"(\d{2,3}|)"]), re.ASCII)
+"""With punctuation each field has its full width: in ``2026-1-11`` only a guess finds the month."""
 
 
 class Decoded(msgspec.Struct, frozen=True):
@@ -107,7 +108,7 @@ def decode_message(message: Message, crc: str, meanings: VendorMap | None = None
     )
     readings, flags, unreadable = _readings(meant, message.texts) if data else ({}, {}, {})
     at = None
-    if data and meant.time is not None:
+    if meant.time is not None:
         # Local, to the second; ms and 1/100 s are met. For intervals it is their start.
         at = parse_time(message.texts[meant.time], message.device)
     elif readings and message.part is None:
@@ -135,10 +136,13 @@ def decode_told(told: Mapping[str, str], meanings: VendorMap) -> tuple[dict[str,
 def parse_time(text: str, device: str | None = None) -> datetime:
     """Read a DataTime: ``YYYYMMDDhhmmss`` in China's time, with up to three digits more.
 
+    Spaces and punctuation may stand between the fields.
+
     Raises:
         Rejected: there is no such instant.
     """
-    digits = text.translate(_PUNCTUATION)
+    spelt = None if _TIME.fullmatch(text) else _SPELT.fullmatch(text)
+    digits = "".join(spelt.groups()) if spelt else text
     try:
         if not _TIME.fullmatch(digits) or digits < _EARLIEST:
             raise ValueError  # noqa: TRY301 - the same sentence for both

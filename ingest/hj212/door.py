@@ -194,6 +194,7 @@ def to_candidate(decoded: Decoded) -> Candidate:
         readings=readings,
         flags=decoded.flags,
         raw=decoded.told if decoded.crc == "standard" else decoded.told | {CRC_RULE: decoded.crc},
+        unreadable=decoded.unreadable,
     )
 
 

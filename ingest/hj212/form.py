@@ -103,7 +103,7 @@ def _places(
         meaning = meanings.get(code)
         if meaning is not None and suffix in ranks:
             scale = None if meaning.scale == _ONE else meaning.scale
-            flags = (*stated.get(code, ()), *default)
+            flags = (*stated.get(code, ()), *_bare(default, position))
             place = Place(position, meaning.factor, scale, not suffix, flags)
             found.append(((meaning.order, ranks[suffix], position), place))
     return [place for _, place in sorted(found, key=lambda entry: entry[0])]
@@ -112,7 +112,7 @@ def _places(
 def _flags(
     keys: Iterable[tuple[int, Key]],
 ) -> tuple[dict[str, list[tuple[int, bool]]], list[tuple[int, bool]]]:
-    """Code → where its flag may stand, and where a ``Flag=N`` that names no code does."""
+    """Code → where its flag may stand, and where each ``Flag=N`` that names no code does."""
     stated: dict[str, list[tuple[int, bool]]] = {}
     default: list[tuple[int, bool]] = []
     for position, (_, code, suffix) in keys:
@@ -123,6 +123,11 @@ def _flags(
         elif not suffix:
             stated.setdefault(code, []).append((position, True))
     return stated, default
+
+
+def _bare(default: Sequence[tuple[int, bool]], position: int) -> Sequence[tuple[int, bool]]:
+    """The ``Flag=N`` for a code there: the only one is for all, each of several for what is before it."""
+    return default if len(default) == 1 else [flag for flag in default if flag[0] > position][:1]
 
 
 def flag_letter(flags: Iterable[tuple[int, bool]], texts: Sequence[str]) -> str:

@@ -26,6 +26,7 @@ _BLANK: Final = b" \t\r\n\0"
 _CUT_HEADER: Final = re.compile(rb"##\d{0,5}")
 _LOST_END: Final = re.compile(rb"[0-9A-Fa-f]{4}\Z")
 _OPENING: Final = re.compile(rb"CP[ \t]{0,8}=[ \t]{0,8}\Z", re.IGNORECASE)
+_CUT_CRC: Final = re.compile(rb"[0-9A-Fa-f]{1,3}")
 _ENCRYPTED: Final = re.compile(rb"\{0x[0-9A-Fa-f]{2},")
 _SHOWN: Final = 24
 
@@ -124,12 +125,19 @@ def refuse_frame(raw: bytes) -> Refused:
         actual = len(text) - header.end()
     else:
         actual = end + 2 - header.end()
-        reason = Reason.BAD_CRC if tail else Reason.INCOMPLETE
-        sentence = f"no known rule makes {_shown(tail)} its checksum" if tail else "it has no checksum"
+        reason, sentence = _refuse_tail(tail)
     if reason is Reason.BAD_CRC and _ENCRYPTED.search(text):
         sentence = "its body looks encrypted (SM4, HJ 212-2025), which is not read"
     counted = f"{sentence}; the data segment has {actual} characters and declares {int(header[1])}"
     return Refused(reason, counted, raw[:KEPT_BYTES], len(raw))
+
+
+def _refuse_tail(tail: bytes) -> tuple[Reason, str]:
+    if not tail:
+        return Reason.INCOMPLETE, "it has no checksum"
+    if _CUT_CRC.fullmatch(tail):
+        return Reason.INCOMPLETE, f"its checksum stops after {_shown(tail)}"
+    return Reason.BAD_CRC, f"no known rule makes {_shown(tail)} its checksum"
 
 
 def refuse_rubbish(sample: bytes, size: int, *, overlong: bool = False) -> Refused:

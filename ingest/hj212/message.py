@@ -19,6 +19,9 @@ _INTEGER: Final = re.compile(r"\d{1,4}", re.ASCII)
 _VERSIONS: Final = ("2005", "2017", "2025")
 _SHIELD: Final = str.maketrans(";,", "\x1e\x1f")
 _UNSHIELD: Final = str.maketrans("\x1e\x1f", ";,")
+_NUMBER_GOES_ON: Final = re.compile(r",(?=[ \t]*\d[\d. \t]*(?:[,;]|\Z))")
+"""A comma within a number, ``0,82`` or ``1,234.5``: cut there, it would be another number."""
+
 _FIELDS: Final = frozenset({"QN", "ST", "CN", "PW", "MN", "FLAG", "PNUM", "PNO"})
 _NOTHING: Final = frozenset({"", "null", "NULL", "Null"})
 
@@ -82,7 +85,7 @@ def parse(data: bytes) -> Message:
     names, texts = _items(parameters.removesuffix("&&"))
     flag = _integer(fields.get("FLAG", ""))
     flag = flag if flag <= 255 else 0
-    return Message(fields.get("MN", ""), fields["CN"], flag, fields, names, texts)
+    return Message(readable(fields.get("MN", "")), fields["CN"], flag, fields, names, texts)
 
 
 def _fields(header: str) -> dict[str, str]:
@@ -101,15 +104,19 @@ def _items(parameters: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     # ',' joins what belongs to one code and ';' separates codes; since each key carries
     # its code, and devices mix them up, both simply end an item.
     if parameters.isascii() and "//" not in parameters:
-        return _split(parameters)
-    names, texts = _split(_shield(parameters))
-    return names, tuple(readable(text.translate(_UNSHIELD)) for text in texts)
+        names, equals, texts = _split(parameters)
+        if all(equals) or not _NUMBER_GOES_ON.search(parameters):
+            return names, texts
+    names, _, texts = _split(_shield(_NUMBER_GOES_ON.sub("\x1f", parameters)))
+    whole = tuple(name.translate(_UNSHIELD) for name in names)
+    return whole, tuple(readable(text.translate(_UNSHIELD)) for text in texts)
 
 
-def _split(parameters: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _split(parameters: str) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+    """What stands before each ``=``, the ``=`` where there is one, and what stands behind it."""
     pairs = [member.partition("=") for member in parameters.replace(",", ";").split(";")]
-    names, _, texts = zip(*pairs, strict=True)
-    return names, tuple([text.strip(_BLANK) for text in texts])
+    names, equals, texts = zip(*pairs, strict=True)
+    return names, equals, tuple([text.strip(_BLANK) for text in texts])
 
 
 def _shield(parameters: str) -> str:

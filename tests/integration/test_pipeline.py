@@ -15,6 +15,7 @@ from domain.report import RejectedMessage, Report, Scope, Source
 from domain.site import SiteKind
 from domain.topics import READINGS, REJECTED
 from ingest.marks import Marks
+from ingest.prepared import prepare
 from ingest.writer import CONSUMER, TOPICS, write
 from runtime.database import Pool, open_pool, transaction
 from runtime.kafka import Place as LogPlace
@@ -204,6 +205,15 @@ async def test_a_device_registered_meanwhile_is_found(pool: Pool) -> None:
     await import_city(pool, City(monitors=(Monitor(device="d3", site="r1"),)))
     tally = await write(pool, register, READINGS, records(report(0, device="d3")))
     assert tally.stored == 1
+
+
+async def test_a_batch_prepared_before_its_device_was_known_is_prepared_anew(pool: Pool) -> None:
+    register = await registered(pool)
+    ahead = prepare(records(report(0, device="d4")), register.devices)
+    await import_city(pool, City(monitors=(Monitor(device="d4", site="r1"),)))
+    await register.refresh()  # as the batch before it has it done
+    tally = await write(pool, register, READINGS, ahead)
+    assert (tally.stored, tally.rejected) == (1, 0)
 
 
 async def test_dead_letters_keep_their_bytes_and_are_counted_by_report(pool: Pool) -> None:

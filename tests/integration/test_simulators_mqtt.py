@@ -17,7 +17,7 @@ from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from app.embedded.stack import Stack
-from domain.codec import decode_device_reports
+from domain.codec import decode_device_report, split_device_reports
 from domain.errors import Rejected, Unavailable
 from domain.instant import from_ms, to_ms
 from domain.site import Protocol
@@ -66,7 +66,7 @@ class Listener:
         self.messages += 1
         device = message.topic.split("/")[2]
         try:
-            for report in decode_device_reports(message.payload):
+            for report, _ in map(decode_device_report, split_device_reports(message.payload)):
                 self.seen[device, to_ms(report.at)] += 1  # type: ignore[arg-type]
         except Rejected:
             self.broken += 1

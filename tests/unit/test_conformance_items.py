@@ -309,6 +309,14 @@ def test_the_summary_tells_remedy_and_clause_in_both_languages():
     assert "--for" in next(text([], "en"))
 
 
+def test_a_device_that_is_not_heard_is_told_so():
+    card = Card("fume-001", ["json"])
+    assert not card.heard
+    assert "--for" in next(text([card], "en"))
+    card.note("json", Verdict.OK)
+    assert card.heard
+
+
 def test_the_frames_for_a_platform_are_what_they_claim():
     tried = {case.item: case for case in cases(Sender(MN, "123456", NOW))}
     for item, case in tried.items():

@@ -45,6 +45,16 @@ def test_the_promised_keys():
     }
 
 
+def test_texts_that_are_no_numbers_are_told():
+    frame = enclose(b"CN=2011;MN=YC-1;CP=&&DataTime=20260101120000;a34001-Rtd=--;LA-Rtd=50&&")
+    code, (line,) = run(frame)
+    assert (code, line["readings"], line["unreadable"]) == (0, {"noise": 50}, {"tsp": "--"})
+    report = b'[{"at": 0, "readings": {"noise": 50, "tsp": null}}, {"at": 0}]'
+    code, (first, second) = run(report, "--protocol", "json")
+    assert (code, first["readings"], first["unreadable"]) == (1, {"noise": 50}, {"tsp": "null"})
+    assert (second["reason"], second["frame"]) == ("invalid_report", '{"at": 0}')
+
+
 def test_refusals_and_their_exit_code():
     code, (line,) = run(GOOD[:50])
     assert code == 1

@@ -43,6 +43,15 @@ def test_a_device_is_spoken_to_in_its_own_version(flag: str, expected: bytes):
     assert frame[6:-6] == b"QN=7;ST=39;CN=1011;MN=YC-1;%b;CP=&&&&" % expected
 
 
+def test_a_chinese_mn_is_repeated_byte_for_byte():
+    for encoding in ("utf-8", "gbk"):
+        mn = "烟尘一号".encode(encoding)
+        sent = Addressee.of(parse(b"QN=1;CN=2011;MN=" + mn + b";Flag=5;CP=&&&&")).frame(
+            Request("1061", ""), "2"
+        )
+        assert b"MN=" + mn + b";" in sent
+
+
 def test_parameters():
     assert set_clock(NOON) == Request("1012", "SystemTime=20260101120000")
     assert set_clock(NOON, "w01018") == Request("1012", "PolId=w01018;SystemTime=20260101120000")

@@ -5,27 +5,33 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from domain.codec import split_device_reports
 from domain.errors import Reason, Rejected
 from domain.instant import to_ms
-from ingest.json_report import candidates
+from ingest.admission import Candidate
+from ingest.json_report import candidate
+
+
+def candidates(payload: bytes, device: str) -> list[Candidate]:
+    return [candidate(text, device) for text in split_device_reports(payload)]
 
 
 def test_the_documented_report() -> None:
     payload = b"""{"at": "2026-11-21T12:00:00+08:00", "seq": 4711,
         "readings": {"oil_fume": 0.82, "nmhc": 5.6}, "flags": {"nmhc": "D"}}"""
-    (candidate,) = candidates(payload, "d1")
-    assert candidate.device == "d1"
-    assert to_ms(candidate.at) == 1_795_233_600_000
-    assert candidate.readings == {"oil_fume": 0.82, "nmhc": 5.6}
-    assert candidate.flags == {"nmhc": "D"}
-    assert candidate.seq == 4711
+    (found,) = candidates(payload, "d1")
+    assert found.device == "d1"
+    assert to_ms(found.at) == 1_795_233_600_000
+    assert found.readings == {"oil_fume": 0.82, "nmhc": 5.6}
+    assert found.flags == {"nmhc": "D"}
+    assert found.seq == 4711
 
 
 def test_epoch_milliseconds_and_a_backlog() -> None:
     found = candidates(
         b'[{"at": 0, "readings": {"noise": 1}}, {"at": 60000, "readings": {"noise": 2}}]', "d1"
     )
-    assert [to_ms(candidate.at) for candidate in found] == [0, 60_000]
+    assert [to_ms(one.at) for one in found] == [0, 60_000]
 
 
 @pytest.mark.parametrize(

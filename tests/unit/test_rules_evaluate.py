@@ -179,3 +179,20 @@ def test_missing_files_are_wrong_use(tmp_path: Path, arguments: list[str], sente
 def test_an_empty_record_has_no_evaluations(run) -> None:
     result = run([])
     assert (result.exit_code, result.stdout) == (0, "")
+
+
+def test_a_sheet_of_the_calendar_is_read_and_its_bad_rows_are_named(tmp_path: Path) -> None:
+    sites = {"w": {"site": "w1", "kind": "construction", "area": "320602", "sensitive": True}}
+    (tmp_path / "sites.json").write_text(json.dumps(sites), encoding="utf-8")
+    lines = [line(minute, 60.0, "w", "noise") for minute in range(20)]
+    (tmp_path / "reports.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    (tmp_path / "calendar.csv").write_text(
+        "kind,title,site,first_day,last_day,begins,ends\n"
+        "permit,pour,w1,2026-11-21,2026-11-21,12:00,13:00\npermit,pour,w2,2026-11-21,2026-11-21,,\n",
+        encoding="utf-8",
+    )
+    files = [str(tmp_path / name) for name in ("reports.jsonl", "sites.json", "calendar.csv")]
+    result = CliRunner().invoke(command, [files[0], "--site", files[1], "--calendar", files[2]])
+    assert result.exit_code == 1
+    assert "row 3, site: there is no site 'w2'" in result.stderr
+    assert json.loads(result.stdout)["adjustments"] == [{"kind": "permit", "title": "pour", "document": ""}]

@@ -65,7 +65,8 @@ def test_equality_passes(mean: float, verdict: Verdict) -> None:
         (450, [aqi(230)], PASS, 450),
         (650, [aqi(301, "pm10")], UNSURE, None),
         (650, [aqi(301)], UNSURE, None),
-        (650, [aqi(301, "so2")], EXCEED, 650),
+        (650, [aqi(301, "so2")], UNSURE, None),
+        (450, [aqi(301, "so2")], PASS, 450),
         (450, [aqi(301, "pm10")], PASS, 450),
     ],
 )

@@ -7,10 +7,11 @@ from datetime import datetime, timedelta
 import msgspec
 import pytest
 
-from domain.codec import decode_device_reports
+from domain.codec import decode_device_report, split_device_reports
 from domain.errors import ConfigError, Rejected
 from domain.factors import FACTORS
 from domain.instant import CHINA, from_ms, to_ms
+from domain.report import DeviceReport
 from domain.site import Protocol
 from domain.topics import Channel, parse_mqtt_topic
 from simulators import hj212_frame
@@ -25,6 +26,10 @@ SEED = 5
 START = datetime(2026, 11, 21, 11, tzinfo=CHINA)
 CITY = build_city(SEED)
 DEMO = SCENARIOS["demo"]
+
+
+def reports_of(publication: Publication) -> list[DeviceReport]:
+    return [decode_device_report(text)[0] for text in split_device_reports(publication.payload)]
 
 
 @pytest.fixture(scope="module")
@@ -132,7 +137,7 @@ def test_a_backlog_is_one_list_that_comes_with_its_last_report(span: list[Public
     backlogs = [p for p in span if "late" in p.faults and p.door is Protocol.MQTT]
     assert backlogs
     for publication in backlogs:
-        decoded = decode_device_reports(publication.payload)
+        decoded = reports_of(publication)
         assert 3 <= len(decoded) == len(publication.reports) <= 9
         assert [to_ms(r.at) for r in decoded] == [r.at_ms for r in publication.reports]  # type: ignore[arg-type]
         assert 0 < publication.at_publish_ms - publication.reports[-1].at_ms < 3000
@@ -153,9 +158,7 @@ def test_json_payloads_say_what_the_publication_says(span: list[Publication]) ->
         if publication.door is not Protocol.MQTT or set(publication.faults) & {"corrupt", "cut"}:
             continue
         assert parse_mqtt_topic(publication.topic) == (publication.device, Channel.READINGS)
-        for decoded, held in zip(
-            decode_device_reports(publication.payload), publication.reports, strict=True
-        ):
+        for decoded, held in zip(reports_of(publication), publication.reports, strict=True):
             assert decoded.at == from_ms(held.at_ms)
             assert decoded.seq == held.seq
             assert decoded.readings == held.readings()
@@ -167,7 +170,7 @@ def test_broken_json_cannot_be_decoded(span: list[Publication]) -> None:
     assert {fault for p in broken for fault in p.faults} == {"corrupt", "cut"}
     for publication in broken:
         with pytest.raises(Rejected):
-            decode_device_reports(publication.payload)
+            reports_of(publication)
 
 
 def test_frames_have_the_right_length_and_crc(span: list[Publication]) -> None:
