@@ -29,7 +29,7 @@ check: $(STAMP) ## format, lint, types
 
 test: $(STAMP) ## all tests, on real servers and in a real browser
 	deploy/test-machine.sh
-	$(BIN)/pytest $(TESTS)
+	$(BIN)/pytest -n 2 --dist loadfile $(TESTS)
 
 test-unit: $(STAMP) ## the tests that open no socket: seconds
 	$(BIN)/pytest tests/unit

@@ -1,10 +1,11 @@
-"""One embedded stack for all tests that ask for it, and a fresh database for each module."""
+"""One embedded stack for all tests of a worker that ask for it, and a fresh database for each module."""
 
 import shutil
 import tempfile
 import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -14,6 +15,7 @@ from app.embedded.cache import cache_dir
 from app.embedded.stack import Stack
 
 _STARTED = pytest.StashKey[Stack]()
+_OF_WORKERS = pytest.StashKey[list[str]]()
 
 
 def pytest_report_header() -> str:
@@ -29,10 +31,10 @@ async def stack(request: pytest.FixtureRequest) -> AsyncIterator[Stack]:
 
     Whoever stops a part starts it again. The data folder stays when a test has failed, for its logs.
     """
-    terminal = request.config.pluginmanager.get_plugin("terminalreporter")
-    assert terminal is not None, "pytest's own plugin"
+    terminal = request.config.pluginmanager.get_plugin("terminalreporter")  # a worker has none
+    say = print if terminal is None else terminal.write_line
     folder = Path(tempfile.mkdtemp(prefix="yanchen-tests-"))
-    async with Stack(folder, durable=False, say=terminal.write_line) as running:
+    async with Stack(folder, durable=False, say=say) as running:
         request.config.stash[_STARTED] = running
         yield running
     if not request.session.testsfailed:
@@ -48,16 +50,32 @@ async def database_url(request: pytest.FixtureRequest, stack: Stack) -> AsyncIte
     await stack.database.drop_database(name)
 
 
-def pytest_terminal_summary(
-    terminalreporter: pytest.TerminalReporter, exitstatus: int, config: pytest.Config
-) -> None:
+def _told(config: pytest.Config) -> list[str]:
+    """What is worth knowing of the stack that has run."""
     stack = config.stash.get(_STARTED, None)
     if stack is None:
-        return
-    terminalreporter.section("embedded stack")
-    for server in stack.servers:
-        terminalreporter.line(f"{server.name}: {server.version}, last start {server.started_in:.1f} s")
-    for part, warning in stack.warnings.items():
-        terminalreporter.line(f"{part}: {warning}", yellow=True)
-    if stack.data_dir.exists():
-        terminalreporter.line(f"logs: {stack.endpoints.logs}")
+        return []
+    told = [f"{one.name}: {one.version}, last start {one.started_in:.1f} s" for one in stack.servers]
+    told += [f"{part}: {warning}" for part, warning in stack.warnings.items()]
+    return told + ([f"logs: {stack.endpoints.logs}"] if stack.data_dir.exists() else [])
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A worker has no terminal: whoever started it tells."""
+    output = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        output["stack"] = _told(session.config)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    told = node.config.stash.setdefault(_OF_WORKERS, [])
+    told += getattr(node, "workeroutput", {}).get("stack", [])
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    told = _told(config) + config.stash.get(_OF_WORKERS, [])
+    if told:
+        terminalreporter.section("embedded stack")
+    for line in told:
+        terminalreporter.line(line)
