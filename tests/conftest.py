@@ -9,12 +9,18 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from aiokafka.admin import AIOKafkaAdminClient
 
 from app.embedded import debian, kafka_jars
 from app.embedded.cache import cache_dir
+from app.embedded.process import wait_until
 from app.embedded.stack import Stack
+from domain.topics import EVALUATIONS, READINGS, REJECTED
+from runtime.kafka import create_topics
+from runtime.settings import Kafka
 
 _STARTED = pytest.StashKey[Stack]()
+TOPICS = {READINGS, REJECTED, EVALUATIONS}
 _OF_WORKERS = pytest.StashKey[list[str]]()
 
 
@@ -43,11 +49,34 @@ async def stack(request: pytest.FixtureRequest) -> AsyncIterator[Stack]:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def database_url(request: pytest.FixtureRequest, stack: Stack) -> AsyncIterator[str]:
-    """An empty database of the module's own; a migration must create the extension."""
+    """An empty database and empty topics of the module's own; a migration must create the extension."""
+    await _empty_the_log(Kafka(bootstrap=stack.endpoints.kafka_bootstrap))
     module = request.module.__name__.rpartition(".")[2].removeprefix("test_")
     name = f"{module[:40]}_{uuid.uuid4().hex[:8]}"
     yield await stack.database.create_database(name)
     await stack.database.drop_database(name)
+
+
+async def _empty_the_log(kafka: Kafka) -> None:
+    """Topics as new: what other tests wrote would move the watermarks past what is to be judged."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka.bootstrap)
+    await admin.start()
+
+    async def gone() -> bool:
+        return TOPICS.isdisjoint(await admin.list_topics())
+
+    async def there() -> bool:
+        await create_topics(kafka)
+        return set(await admin.list_topics()) >= TOPICS
+
+    try:
+        old = TOPICS.intersection(await admin.list_topics())
+        if old:
+            await admin.delete_topics(sorted(old))
+        assert await wait_until(gone, 30), "Kafka does not delete its topics"
+        assert await wait_until(there, 30), "Kafka does not create its topics"
+    finally:
+        await admin.close()
 
 
 def _told(config: pytest.Config) -> list[str]:

@@ -25,7 +25,7 @@ from rules.offline import evaluate
 from rules.pack import load_packs
 from rules.service import CONSUMER
 from runtime.database import Pool, open_pool
-from runtime.kafka import create_topics, log_end, open_producer
+from runtime.kafka import log_end, open_producer
 from runtime.migrations import migrate
 from runtime.offsets import done_offsets
 from runtime.register import import_city
@@ -127,7 +127,6 @@ async def under_load(env: dict[str, str], kafka: Kafka, pool: Pool, logs: Path) 
 async def test_one_four_one_with_kills(stack: Stack, database_url: str) -> None:
     migrate(database_url)
     kafka = Kafka(bootstrap=stack.endpoints.kafka_bootstrap)
-    await create_topics(kafka)
     more = {
         "YANCHEN_DATABASE__URL": database_url,
         "YANCHEN_RULES__LATENESS": f"PT{LATENESS.seconds}S",

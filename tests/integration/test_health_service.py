@@ -22,9 +22,9 @@ from domain.site import SiteKind
 from domain.topics import EVALUATIONS, READINGS
 from rules.service import CONSUMER, run_rules
 from runtime.database import Pool, open_pool, transaction
-from runtime.kafka import create_topics, log_end, open_producer, read_since
+from runtime.kafka import log_end, open_producer, read_since
 from runtime.migrations import migrate
-from runtime.offsets import done_offsets, save_watermarks
+from runtime.offsets import done_offsets
 from runtime.register import import_city
 from runtime.settings import Database, Kafka, Rules, Settings
 
@@ -89,15 +89,6 @@ def log() -> list[Report]:
     return found
 
 
-async def pass_over_what_others_wrote(settings: Settings, pool: Pool) -> None:
-    """Other tests share the topic, and their later reports would move the watermarks past ours."""
-    ends = {}
-    for partition in range(settings.kafka.partitions):
-        written = await read_since(settings.kafka, (READINGS, partition), 0)
-        ends[partition] = (written[-1].offset + 1 if written else 0, None)
-    await save_watermarks(pool, CONSUMER, READINGS, ends)
-
-
 async def told(settings: Settings) -> list[Evaluation]:
     """What the topic holds about the health of our devices."""
     found = []
@@ -116,8 +107,6 @@ async def findings(settings: Settings) -> set[tuple[str, str]]:
 async def test_a_silent_device_and_a_purifier_that_stands_become_cases(
     settings: Settings, pool: Pool
 ) -> None:
-    await create_topics(settings.kafka)
-    await pass_over_what_others_wrote(settings, pool)
     async with open_producer(settings.kafka) as producer:
         await producer.publish(READINGS, [(one.device, encode(one)) for one in log()])
     expected = {(COOK, "purifier_off"), (DIG, "offline_construction")}

@@ -24,7 +24,7 @@ from rules.pack import load_packs
 from rules.recall import last_judged
 from rules.service import CONSUMER, run_rules
 from runtime.database import Pool, open_pool, transaction
-from runtime.kafka import create_topics, log_end, open_producer
+from runtime.kafka import log_end, open_producer
 from runtime.migrations import migrate
 from runtime.offsets import done_offsets
 from runtime.register import import_city
@@ -122,7 +122,6 @@ def fume(at: datetime) -> Report:
 async def test_a_restart_in_the_middle_gives_the_evaluations_of_the_whole_log(
     settings: Settings, pool: Pool, tmp_path: Path
 ) -> None:
-    await create_topics(settings.kafka)
     log = reports()
     async with open_producer(settings.kafka) as producer:
         for part in (log[:25], log[25:45], log[45:]):
