@@ -1,4 +1,4 @@
-"""One town for all acceptance tests."""
+"""A town for each module of acceptance tests."""
 
 import shutil
 import tempfile
@@ -19,7 +19,7 @@ from runtime.register import import_city
 from runtime.settings import Database
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def town() -> AsyncIterator[Town]:
     hook = ThreadingHTTPServer(("127.0.0.1", 0), Squadron)
     Thread(target=hook.serve_forever, daemon=True).start()
