@@ -1,6 +1,6 @@
 """A good device's latency while thousands of slow or rubbish connections are open.
 
-    python -m benchmarks.crowd [connections] [seconds]
+    python -m benchmarks crowd[:connections[:seconds]]
 
 Three processes on this machine, over 127.0.0.0/8: the gateway (which only forgets what it
 publishes), the crowd, and a good device that sends a frame and waits for its 9014. Its round
@@ -127,18 +127,20 @@ async def measure(count: int, seconds: float) -> None:
     print(f"median with the crowd / normal: {statistics.median(among) / normal:.2f}")
 
 
-def main(words: Sequence[str]) -> None:
+async def main(count: int = 10_000, seconds: int = 15) -> None:
+    allow_files()
+    await measure(count, seconds)
+
+
+def be(words: Sequence[str]) -> None:
+    """One of the processes that ``measure`` starts."""
     allow_files()
     match words:
         case ["serve"]:
             asyncio.run(serve())
         case ["crowd", port, count]:
             asyncio.run(crowd(int(port), int(count)))
-        case [count, seconds]:
-            asyncio.run(measure(int(count), float(seconds)))
-        case _:
-            asyncio.run(measure(10_000, 15))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    be(sys.argv[1:])
