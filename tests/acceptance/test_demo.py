@@ -28,7 +28,7 @@ def test_the_account_of_a_run_closes(tmp_path: Path) -> None:
         account["stored"] + sum(account["rejected"].values()) + account["duplicates"] + account["missing"]
     )
     assert account["missing"] == 0
-    assert account["stored"] > 80 * 40
+    assert account["stored"] > 80 * 80
     assert account["duplicates"] > 0
     assert {"malformed_json", "bad_crc", "unknown_device", "future"} <= set(account["rejected"])
     assert account["exceedances"] == account["evaluations"]["exceed"] > 0
